@@ -1,0 +1,91 @@
+-- Audit: what happened, who did it, and what was refused.
+--
+-- Promises
+--   * audit.events is append-only for everybody, the service role included: no grant, and a trigger that
+--     refuses UPDATE, DELETE and TRUNCATE.
+--   * A refusal is on record although what it attempted was undone.
+--   * No PHI: ids, codes and counts only.
+
+create schema audit;
+comment on schema audit is 'Append-only event log. Not exposed by the API: read through RPCs.';
+
+create table audit.events (
+  id bigint generated always as identity primary key,
+  occurred_at timestamptz not null default clock_timestamp(),
+  organization_id uuid,
+  actor_id uuid default auth.uid(),
+  action text not null,
+  decision text not null default 'allow',
+  code text,
+  table_name text,
+  row_id uuid,
+  request_id text default nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-request-id',
+  details jsonb not null default '{}',
+  constraint events_action_form check (action ~ '^[a-z_]+\.[a-z_]+$'),
+  constraint events_decision_known check (decision in ('allow', 'deny')),
+  constraint events_deny_has_code check (decision = 'allow' or code is not null)
+);
+comment on table audit.events is 'One row an event. actor_id is null for automation and for plain SQL.';
+comment on column audit.events.code is 'For a deny: the problem code that the caller was given.';
+create index events_organization_id_occurred_at_idx on audit.events (organization_id, occurred_at desc);
+
+create function audit.refuse_change()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using errcode = '42501', message = 'audit.events is append-only';
+end
+$$;
+comment on function audit.refuse_change is 'Keeps audit.events append-only for every role.';
+create trigger append_only before update or delete or truncate on audit.events
+  for each statement execute function audit.refuse_change();
+
+alter table audit.events enable row level security;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Reading
+-- ---------------------------------------------------------------------------------------------------------
+
+create function app.list_audit_events(organization uuid, before_id bigint, max_rows integer)
+returns setof audit.events
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  if not coalesce(organization = any (app.org_ids_with_permission('view_audit')), false) then
+    raise exception using errcode = '42501', message = 'not allowed to read this audit trail';
+  end if;
+  return query
+    select event.id, event.occurred_at, event.organization_id, event.actor_id, event.action, event.decision,
+      event.code, event.table_name, event.row_id, event.request_id, event.details
+    from audit.events event
+    where event.organization_id = organization and (before_id is null or event.id < before_id)
+    order by event.id desc
+    limit least(greatest(max_rows, 1), 1000);
+end
+$$;
+comment on function app.list_audit_events is
+  'Definer: audit.events has no grants. Answers only to those who hold view_audit in the organization.';
+
+create function public.list_audit_events(organization uuid, before_id bigint default null, max_rows integer default 100)
+returns table (
+  id bigint, occurred_at timestamptz, actor_id uuid, action text, decision text, code text, table_name text,
+  row_id uuid, request_id text, details jsonb)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select event.id, event.occurred_at, event.actor_id, event.action, event.decision, event.code,
+    event.table_name, event.row_id, event.request_id, event.details
+  from app.list_audit_events(organization, before_id, max_rows) event
+$$;
+comment on function public.list_audit_events is
+  'The organization''s audit trail, newest first; for admins. Page on with before_id = the last id seen. '
+  'At most 1000 rows a call. Raises 42501 for anybody else.';
+
+grant execute on function app.list_audit_events, public.list_audit_events to authenticated;

@@ -1,0 +1,79 @@
+-- Services: what a session delivers, its CPT code, and whether it may run beside another one.
+--
+-- Promises
+--   * Every service names a CPT code of the reference table.
+--   * A service's lane decides concurrency: a client can be in one session per lane at a time. 97153 (direct)
+--     and 97155 (supervision with protocol modification) are in different lanes, so they may overlap.
+
+create table public.cpt_codes (
+  code text primary key,
+  description text not null,
+  unit_minutes integer not null default 15,
+  constraint cpt_codes_code_form check (code ~ '^[0-9]{4}[0-9T]$'),
+  constraint cpt_codes_unit_minutes_positive check (unit_minutes > 0)
+);
+comment on table public.cpt_codes is 'ABA procedure codes, described in our own words. Reference data, the same for everybody.';
+insert into public.cpt_codes (code, description) values
+  ('97151', 'Assessment by a qualified professional'),
+  ('97152', 'Supporting assessment by a technician'),
+  ('97153', 'One-to-one treatment by protocol'),
+  ('97154', 'Group treatment by protocol'),
+  ('97155', 'Treatment with protocol modification, may run beside 97153'),
+  ('97156', 'Caregiver guidance'),
+  ('97157', 'Guidance for several families'),
+  ('97158', 'Group treatment with protocol modification'),
+  ('0362T', 'Assessment with two or more technicians'),
+  ('0373T', 'Treatment with two or more technicians');
+
+create table public.services (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null references public.organizations (id),
+  service_code text not null,
+  name text not null,
+  cpt_code text not null references public.cpt_codes (code),
+  client_lane smallint not null default 0,
+  is_group boolean not null default false,
+  created_at timestamptz not null,
+  created_by uuid,
+  updated_at timestamptz not null,
+  updated_by uuid,
+  constraint services_organization_id_id_key unique (organization_id, id),
+  constraint services_code_unique unique (organization_id, service_code),
+  constraint services_booking_facts_key unique (organization_id, id, client_lane, is_group),
+  constraint services_service_code_length check (length(service_code) between 1 and 20),
+  constraint services_name_length check (length(name) between 1 and 200),
+  constraint services_client_lane_known check (client_lane in (0, 1))
+);
+comment on table public.services is 'What an organization offers. service_code is the organization''s own name for it.';
+comment on column public.services.client_lane is
+  'Which of the client''s lanes the service takes: 0 direct treatment, 1 supervision beside it.';
+comment on column public.services.is_group is 'Whether several clients may share one slot of the therapist.';
+create index services_cpt_code_idx on public.services (cpt_code);
+select app.add_stamps('public.services');
+
+create function app.units(minutes numeric)
+returns integer
+language sql
+immutable
+strict
+set search_path = ''
+as $$
+  select floor((minutes + 7) / 15)::integer
+$$;
+comment on function app.units is
+  '15-minute units of a duration by the CPT midpoint rule: under 8 minutes 0, 8 to 22 1, 23 to 37 2, ...';
+
+alter table public.cpt_codes enable row level security;
+alter table public.services enable row level security;
+
+grant select on public.cpt_codes, public.services to authenticated;
+grant select on public.cpt_codes to service_role;
+grant select, insert, update on public.services to service_role;
+
+create policy "everybody signed in reads the codes" on public.cpt_codes
+  for select to authenticated
+  using (true);
+
+create policy "members see the services" on public.services
+  for select to authenticated
+  using (organization_id = any ((select app.org_ids())::uuid[]));

@@ -1,0 +1,157 @@
+-- Operations: what every booking call has in common, whatever it does.
+--
+-- Promises
+--   * One call is one transaction: its effect, its audit events and its idempotency key are written together
+--     or not at all, so a crash leaves both or neither.
+--   * A refusal undoes everything the call wrote, is put on record, and is returned, not raised: its record stays.
+--   * The same Idempotency-Key and request give the first success again for 24 hours; refusals are not kept.
+--   * No caller meets a deadlock: the operation is tried again, and at worst the answer is `unavailable`.
+
+create table public.idempotency_keys (
+  organization_id uuid not null references public.organizations (id),
+  user_id uuid not null references auth.users (id),
+  operation text not null,
+  key text not null,
+  request_hash bytea not null,
+  response jsonb not null,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null default clock_timestamp() + interval '24 hours',
+  primary key (organization_id, user_id, operation, key),
+  constraint idempotency_keys_key_form check (key ~ '^[!-~]{1,255}$')
+);
+comment on table public.idempotency_keys is
+  'Successes that may be asked for again (IETF draft idempotency-key-header). Holds ids and times only; no API access.';
+create index idempotency_keys_user_id_idx on public.idempotency_keys (user_id);
+create index idempotency_keys_expires_at_idx on public.idempotency_keys (expires_at);
+alter table public.idempotency_keys enable row level security;
+
+create table app.call_counts (
+  user_id uuid primary key,
+  minute timestamptz not null,
+  calls integer not null
+) with (fillfactor = 50);
+comment on table app.call_counts is 'Calls per user in the current minute, for the rate limit.';
+alter table app.call_counts enable row level security;
+
+create function app.count_call(organization uuid)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  allowed integer := (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization);
+  this_minute timestamptz := date_trunc('minute', clock_timestamp());
+  so_far integer;
+begin
+  insert into app.call_counts as counter (user_id, minute, calls)
+  values (auth.uid(), this_minute, 1)
+  on conflict (user_id) do update
+  set minute = this_minute,
+    calls = case when counter.minute = this_minute then least(counter.calls, allowed) + 1 else 1 end
+  returning calls into so_far;
+
+  if so_far <= allowed then
+    return null;
+  end if;
+  return jsonb_build_object(
+    'code', 'rate_limited',
+    'detail', 'Too many calls in this minute.',
+    'retry_after', ceil(extract(epoch from this_minute + interval '1 minute' - clock_timestamp())));
+end
+$$;
+comment on function app.count_call is
+  'Counts a call of the caller; the problem when the minute''s allowance is used up, else null.';
+
+create function app.target_organization(operation text, request jsonb)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return case operation
+    when 'hold_sessions' then (
+      select therapist.organization_id
+      from public.therapists therapist
+      where therapist.id = (request ->> 'therapist_id')::uuid)
+    else coalesce(
+      (select hold.organization_id
+        from public.session_holds hold
+        where (request ->> 'hold_key')::uuid in (hold.id, hold.batch_key)
+        limit 1),
+      (select session.organization_id
+        from public.sessions session
+        where session.id = (request -> 'session_ids' ->> 0)::uuid),
+      (select session.organization_id
+        from public.sessions session
+        where session.series_id = (request ->> 'series_id')::uuid
+        limit 1))
+  end;
+end
+$$;
+comment on function app.target_organization is 'The organization whose rows a request is about; null when there is no such row.';
+
+create function app.admit_caller(organization uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if organization is null or not organization = any (app.org_ids()) then
+    perform app.refuse('not_found', 'There is no such therapist, client, room, hold or session.');
+  end if;
+  if coalesce(auth.jwt() ->> 'aal', 'aal1') <> 'aal2'
+    and (select clinic.requires_mfa from public.organizations clinic where clinic.id = organization)
+  then
+    perform app.refuse('mfa_required', 'This organization asks for a second factor.');
+  end if;
+end
+$$;
+comment on function app.admit_caller is
+  'Refuses callers from elsewhere (as if the row did not exist) or without a required second factor.';
+
+create function app.replay(organization uuid, of_operation text, of_key text, hash bytea)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known public.idempotency_keys;
+begin
+  if of_key !~ '^[!-~]{1,255}$' then
+    perform app.refuse('idempotency_key_invalid', 'Idempotency-Key takes 1 to 255 visible ASCII characters.');
+  end if;
+  if not pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organization, auth.uid(), of_operation, of_key), 1)) then
+    perform app.refuse('idempotency_in_flight', 'A call with this Idempotency-Key is being processed.',
+      jsonb_build_object('retry_after', 1));
+  end if;
+
+  delete from public.idempotency_keys
+  where organization_id = organization and user_id = auth.uid() and operation = of_operation and key = of_key
+    and expires_at <= clock_timestamp();
+  select * into known
+  from public.idempotency_keys
+  where organization_id = organization and user_id = auth.uid() and operation = of_operation and key = of_key;
+
+  if known.request_hash <> hash then
+    perform app.refuse('idempotency_key_reused', 'This Idempotency-Key was used with another request.');
+  end if;
+  return known.response;
+end
+$$;
+comment on function app.replay is
+  'The answer this key already has, null when it has none, or a refusal. Holds the key until the end of the transaction.';
+
+create function app.refusal(organization uuid, operation text, problem jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into audit.events (organization_id, action, decision, code, details)
+  values (organization, 'booking.' || operation, 'deny', problem ->> 'code',
+    jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
+  return jsonb_build_object('problem', problem);
+end
+$$;
+comment on function app.refusal is 'Puts a refused call on record (codes and kinds only) and wraps its problem as the answer.';
