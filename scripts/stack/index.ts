@@ -1,0 +1,174 @@
+// The local stack: one call gives a server that supabase-js takes for a hosted Supabase project, without Docker and
+// without a network. Postgres, the inner API server and the Edge Functions start side by side; migrations go on as an
+// operator would push them.
+
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import postgres, { type Sql } from "postgres";
+import { bootstrapDatabase } from "./bootstrap.ts";
+import { functionNames, startFunctions } from "./functions.ts";
+import { startGateway } from "./gateway.ts";
+import { loadKeys, type StackKeys } from "./keys.ts";
+import { applySeed, pushMigrations } from "./migrations.ts";
+import { startPostgres } from "./postgres.ts";
+import { inUse, markRunning, markStopped } from "./state.ts";
+import { createTokenService } from "./tokens.ts";
+import { startWatchdog } from "./watchdog.ts";
+
+export { type FunctionsHost, startFunctions } from "./functions.ts";
+
+export interface StackOptions {
+  /** Where the database, keys and files are kept. Absent: a temporary folder, removed at stop. */
+  dataDir?: string;
+  /** TCP ports on 127.0.0.1. Absent: free ones. */
+  ports?: { api: number; db: number };
+  /** Apply supabase/seed.sql, once per database. Default false. */
+  seed?: boolean;
+  /** Host the Edge Functions. Default true; a test of the database alone starts faster without. */
+  functions?: boolean;
+  /** Told of progress and of what the functions write, a line at a time. */
+  log?: (line: string) => void;
+  /** More environment for the Edge Functions, as `supabase secrets set` gives it. */
+  functionsEnv?: Record<string, string>;
+}
+
+export interface Stack {
+  url: string;
+  publishableKey: string;
+  secretKey: string;
+  /** Role postgres, as migrations run: not a superuser. */
+  databaseUrl: string;
+  /** Role supabase_admin, the superuser. */
+  adminDatabaseUrl: string;
+  /** What `startFunctions` needs to host the functions a second time against this stack. */
+  functionsEnv: Record<string, string>;
+  /** Ends everything the stack started. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+/** Starts a stack and resolves when it serves. Rejects, with everything ended, when a part does not start. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const log = options.log ?? (() => {});
+  const temporary = options.dataDir === undefined;
+  const dataDir = await makeDataDir(options.dataDir);
+  const busy = temporary ? undefined : await inUse(dataDir);
+  if (busy) throw new Error(busy);
+
+  // Undone in reverse order, by stop() and by a start that fails halfway.
+  const undo: (() => Promise<unknown>)[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      for (const step of undo.reverse()) await step().catch((error) => log(`stop: ${error}`));
+    })();
+    return stopped;
+  };
+
+  try {
+    const watchdog = startWatchdog();
+    undo.push(() => watchdog.release());
+    if (temporary) {
+      watchdog.removeAtEnd(dataDir);
+      undo.push(() => rm(dataDir, { recursive: true, force: true }));
+    }
+    const keys = await loadKeys(dataDir);
+    const gateway = await startGateway(keys, dataDir, options.ports?.api ?? 0, log);
+    undo.push(() => gateway.stop());
+    const functionsEnv = { ...edgeFunctionEnv(gateway.url, keys), ...options.functionsEnv };
+
+    const startDatabase = async (): Promise<Pick<Stack, "databaseUrl" | "adminDatabaseUrl">> => {
+      // Loaded while Postgres starts: the largest module of all.
+      const lite = import("./lite.ts");
+      lite.catch(() => {});
+      const server = await startPostgres({ dataDir, port: options.ports?.db, temporary, watchdog });
+      undo.push(() => server.stop());
+      log("Postgres is up");
+      const { createInnerServer } = await lite;
+      const inner = createInnerServer(server.adminDatabaseUrl, keys, dataDir, log);
+      undo.push(() => inner.stop());
+      const admin = postgres(server.adminDatabaseUrl, { max: 8, onnotice: () => {} });
+      undo.push(() => admin.end({ timeout: 1 }));
+      await inner.ensureSystemSchema();
+      await bootstrapDatabase(admin);
+      const migrations = await pushMigrations(server.databaseUrl, dataDir);
+      log(`${migrations.count} migrations are applied`);
+      for (const file of migrations.edited) {
+        log(`WARNING: ${file} was edited after this database took it; \`npm run reset\` makes a new one`);
+      }
+      if (options.seed && (await applySeed(admin, server.databaseUrl))) log("the seed is applied");
+      await inner.reloadSchema();
+      await reloadOnSchemaChange(admin, () => inner.reloadSchema());
+      gateway.backends.inner = inner;
+      gateway.backends.tokens = createTokenService(keys, `${gateway.url}/auth/v1`, admin);
+      return { databaseUrl: server.databaseUrl, adminDatabaseUrl: server.adminDatabaseUrl };
+    };
+
+    const startFunctionsHost = async (): Promise<void> => {
+      const names = options.functions === false ? [] : await functionNames();
+      if (names.length === 0) {
+        gateway.backends.functions = { url: gateway.url, names };
+        return;
+      }
+      const host = await startFunctions(functionsEnv, log);
+      watchdog.watch(host.pid, "SIGKILL");
+      undo.push(async () => {
+        gateway.backends.functions = undefined;
+        await host.stop();
+        watchdog.unwatch(host.pid);
+      });
+      gateway.backends.functions = { url: host.url, names: host.names };
+      log(`${names.length} functions are served`);
+    };
+
+    const [database] = await allSettledOrThrow(startDatabase(), startFunctionsHost());
+    if (!temporary) {
+      await markRunning(dataDir, { url: gateway.url, databaseUrl: database.databaseUrl });
+      undo.push(() => markStopped(dataDir));
+    }
+    return {
+      url: gateway.url,
+      publishableKey: keys.publishableKey,
+      secretKey: keys.secretKey,
+      ...database,
+      functionsEnv,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The environment hosted gives every Edge Function, as far as it concerns access. */
+function edgeFunctionEnv(url: string, keys: StackKeys): Record<string, string> {
+  return {
+    SUPABASE_URL: url,
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secretKey }),
+    SUPABASE_JWKS: JSON.stringify(keys.jwks),
+  };
+}
+
+async function makeDataDir(wanted: string | undefined): Promise<string> {
+  const dataDir = wanted ? resolve(wanted) : await mkdtemp(join(tmpdir(), "holdfast-"));
+  await mkdir(dataDir, { recursive: true });
+  // Started by root, Postgres runs as another user and must be able to pass through to its own folder, not to read here.
+  if (process.getuid?.() === 0) await chmod(dataDir, 0o711);
+  else await chmod(dataDir, 0o700);
+  return dataDir;
+}
+
+/** Waits for both even if one fails, so that whatever started can be ended. */
+async function allSettledOrThrow<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === "rejected") throw a.reason;
+  if (b.status === "rejected") throw b.reason;
+  return [a.value, b.value];
+}
+
+async function reloadOnSchemaChange(admin: Sql, reload: () => Promise<void>): Promise<void> {
+  await admin.listen("pgrst", (payload) => {
+    if (payload === "" || payload === "reload schema") void reload().catch(() => {});
+  });
+}

@@ -1,0 +1,120 @@
+// The inner server: Auth, REST and Storage as @supabase/lite implements them, on the stack's Postgres. It is alpha and
+// for development only; the gateway in front of it gives what it lacks.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { join } from "node:path";
+import { App, setExperimental } from "@supabase/lite";
+import { createPostgresConnection } from "@supabase/lite/postgres";
+import type { StackKeys } from "./keys.ts";
+import { filesystemStorage } from "./storage.ts";
+
+export interface InnerServer {
+  /** Creates what it needs in the schemas auth and storage. */
+  ensureSystemSchema(): Promise<void>;
+  fetch(request: Request): Promise<Response>;
+  /** Forgets what it knows of tables and functions, as PostgREST does on `notify pgrst, 'reload schema'`. */
+  reloadSchema(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Seconds an access token lives, as in supabase/config.toml. */
+export const jwtExpirySeconds = 3600;
+
+// The inner server hands JSON over as text already; the driver's own serializer would make a JSON string of it.
+const json = (oid: number) => ({
+  to: oid,
+  from: [oid],
+  serialize: (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value)),
+  parse: (text: string) => JSON.parse(text),
+});
+
+/** What REST requests see, as PostgREST sets it from `api.extra_search_path`. */
+const searchPath = "public, extensions";
+
+export function createInnerServer(
+  adminDatabaseUrl: string,
+  keys: StackKeys,
+  dataDir: string,
+  log: (line: string) => void,
+): InnerServer {
+  const connection = createPostgresConnection({
+    url: adminDatabaseUrl,
+    postgresOptions: {
+      max: 32,
+      onnotice: () => {},
+      types: { json: json(114), jsonb: json(3802) },
+      connection: { application_name: "holdfast-api", search_path: searchPath },
+    },
+  });
+  // At its first sight of row level security it grants ALL on every table to anon and authenticated, which would undo
+  // the migrations' grants. Told beforehand that the roles are in place, it leaves every ACL alone.
+  Object.assign(connection, { rlsState: "active" });
+  setExperimental("storage", true);
+  const app = new App({
+    connection,
+    api: { schemas: ["public"], extra_search_path: ["public", "extensions"], max_rows: 1000 },
+    // The migration history is the Supabase CLI's, and must belong to its role.
+    db: { migrations: { enabled: false } },
+    auth: {
+      enabled: true,
+      jwt_secret: keys.innerSecret,
+      jwt_expiry: jwtExpirySeconds,
+      publishable_key: keys.publishableKey,
+      secret_key: keys.secretKey,
+      enable_signup: true,
+      enable_refresh_token_rotation: true,
+      minimum_password_length: 8,
+      email: { enable_signup: true, enable_confirmations: false },
+    },
+    storage: { enabled: true, file_size_limit: "50MiB" },
+    studio: { enabled: false },
+  });
+  app._storageAdapter = filesystemStorage(join(dataDir, "storage"));
+  return {
+    ensureSystemSchema: () => calls.run({ log }, () => app.ensureSystemSchema()),
+    fetch: (request) => {
+      const call: Call = { log };
+      return calls.run(call, async () => withErrorCode(await app.fetch(request), call.refusal));
+    },
+    reloadSchema: () => connection.clearSchemaCache(),
+    stop: () => connection.close(),
+  };
+}
+
+interface Call {
+  log: (line: string) => void;
+  /** The database's error, if the call met one. */
+  refusal?: { code: string; message: string; detail?: string; hint?: string };
+}
+
+// The inner server prints every refused statement to the console, stack trace and data included. The client has the
+// answer already; a test run would drown in them. Only what is printed from inside a call to it is caught.
+const calls = new AsyncLocalStorage<Call>();
+
+for (const method of ["error", "warn"] as const) {
+  const print = console[method].bind(console);
+  console[method] = (...values: unknown[]) => {
+    const call = calls.getStore();
+    if (!call) return print(...values);
+    const text = values.map((value) => (value instanceof Error ? value.message : String(value))).join(" ");
+    const refusal = values.find((value) => typeof (value as Partial<Call["refusal"]>)?.code === "string");
+    const notice = text.startsWith("EXPERIMENTAL FEATURES ENABLED");
+    if (refusal) call.refusal = refusal as NonNullable<Call["refusal"]>;
+    else if (!notice) call.log(`inner server: ${text.split("\n")[0]}`);
+  };
+}
+
+/** Of the errors it does not know, exclusion and check violations among them, the inner server keeps no code. PostgREST does. */
+async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promise<Response> {
+  if (answer.status !== 500 || !refusal) return answer;
+  const body: unknown = await answer.clone().json();
+  if ((body as { code?: unknown }).code !== "SUP") return answer;
+  const { code, message, detail = null, hint = null } = refusal;
+  return Response.json({ code, message, details: detail, hint }, { status: statusOf(code) });
+}
+
+/** PostgREST's table of HTTP statuses, for the classes that the inner server leaves out. */
+function statusOf(sqlstate: string): number {
+  if (sqlstate.startsWith("53")) return 503;
+  return /^(08|09|25|28|2D|38|39|3B|40|54|55|57|58|F0|HV|XX)/.test(sqlstate) ? 500 : 400;
+}

@@ -1,0 +1,27 @@
+// Where things are, found from this file and never from the working directory, so that the stack starts the same
+// from a test, from npm or from an editor.
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const require = createRequire(import.meta.url);
+
+/** The folder that holds package.json and supabase/. */
+export const projectRoot = fileURLToPath(new URL("../../", import.meta.url)).replace(/[\\/]$/, "");
+
+/** The data directory of the interactive stack (`npm start`). */
+export const persistentDataDir = join(projectRoot, ".holdfast");
+
+/** A path inside the project. */
+export function projectPath(...parts: string[]): string {
+  return join(projectRoot, ...parts);
+}
+
+/** The folder an installed npm package lives in. Throws when it is not installed. */
+export function packageDir(name: string): string {
+  let dir = dirname(require.resolve(name));
+  while (!existsSync(join(dir, "package.json"))) dir = dirname(dir);
+  return dir;
+}
