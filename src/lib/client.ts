@@ -1,0 +1,281 @@
+/**
+ * Booking for apps: hold a time, confirm it, cancel it, over the Edge Functions. Names are camelCase, instants go in as
+ * `Date` or ISO 8601 string with offset and come out as strings; every failure is a `HoldfastError`.
+ */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { z } from "zod";
+import { type Camel, fromWire, toWire } from "./casing.ts";
+import {
+  type CancelData,
+  type CancelRequest,
+  type ConfirmData,
+  type ConfirmRequest,
+  cancelResponseSchema,
+  confirmResponseSchema,
+  type HoldData,
+  type HoldRequest,
+  holdResponseSchema,
+} from "./contracts.ts";
+import { HoldfastError, isHoldfastError, toAppProblem } from "./errors.ts";
+import { type Problem, problemSchema, toProblem } from "./problems.ts";
+import { offsetMinutes } from "./timezone.ts";
+
+/**
+ * A stretch of time. An offset (whole minutes east of UTC) that is left out is computed from the time zone; one that is
+ * given is checked by the server.
+ */
+export interface TimeRange {
+  startTime: Date | string;
+  endTime: Date | string;
+  startTimeOffsetMinutes?: number;
+  endTimeOffsetMinutes?: number;
+}
+
+type WithoutTimes = Omit<Camel<HoldRequest>, keyof TimeRange | "occurrences">;
+
+/** What to hold, for whom, and when: one stretch of time, or several that are held together. */
+export type SessionHoldRequest = WithoutTimes &
+  (
+    | (TimeRange & { occurrences?: undefined })
+    | ({ occurrences: TimeRange[] } & { [K in keyof TimeRange]?: undefined })
+  );
+
+/** Which hold (or batch) to confirm, and what the sessions shall be. */
+export type SessionConfirmRequest = Camel<ConfirmRequest>;
+
+/** A hold or a batch to release, by its key. */
+export type HoldCancelRequest = { holdKey: string } & Pick<Camel<CancelRequest>, "reason" | "cancelledBy">;
+
+type CancelledBy = NonNullable<Camel<CancelRequest>["cancelledBy"]>;
+
+/** Sessions to cancel: by id, or those of a series that start at `from` or later. */
+export type SessionsCancelRequest = { cancelledBy: CancelledBy; reason?: string } & (
+  | { sessionIds: string[] }
+  | { seriesId: string; from: Date | string }
+);
+
+/** What was held. `holdKey` stands for the whole batch, `holds` has one entry for each stretch of time. */
+export type SessionHold = Camel<HoldData>;
+/** What was booked. */
+export type ConfirmedSessions = Camel<ConfirmData>;
+/** What was cancelled, what had been already, and what cannot be. */
+export type CancelResult = Camel<CancelData>;
+/** What `bookSession` booked and, with `onConflict: "skip"`, what it left out. */
+export type BookedSessions = ConfirmedSessions & Pick<SessionHold, "skipped">;
+
+export interface CallOptions {
+  /**
+   * Names this attempt, 1 to 255 visible ASCII characters: a repeated call with the same key and request gets the first
+   * success again instead of a second effect. Left out, each call gets a key of its own.
+   */
+  idempotencyKey?: string;
+  /** Gives up waiting. The promise rejects with the signal's reason; the effect may have happened all the same. */
+  signal?: AbortSignal;
+}
+
+const CONFIRM_RETRY_SECONDS = { default: 0.25, max: 5 };
+
+/**
+ * Holds one or more stretches of a therapist's and a client's time until `expiresAt`, so that nobody else can book
+ * them. All or nothing, unless `onConflict: "skip"`.
+ *
+ * @throws HoldfastError `therapist_conflict`, `client_conflict`, `room_conflict`, `therapist_unavailable` with
+ *   `conflicts` and `alternatives`; `validation_failed`, `offset_mismatch`; and what every call may meet:
+ *   `unauthenticated`, `forbidden`, `not_found`, `rate_limited`, `unavailable`.
+ */
+export async function requestSessionHold(
+  supabase: SupabaseClient,
+  request: SessionHoldRequest,
+  options: CallOptions = {},
+): Promise<SessionHold> {
+  const { data } = await call(
+    supabase,
+    "sessions-hold",
+    toWire(withOffsets(request)),
+    holdResponseSchema,
+    options,
+  );
+  return fromWire(data);
+}
+
+/**
+ * Turns a hold, or every hold of a batch, into sessions. All or nothing.
+ *
+ * @throws HoldfastError `hold_expired` with `stillFree`, `not_found`, `validation_failed`, `offset_mismatch`, a
+ *   conflict; and what every call may meet.
+ */
+export async function confirmSessionBooking(
+  supabase: SupabaseClient,
+  request: SessionConfirmRequest,
+  options: CallOptions = {},
+): Promise<ConfirmedSessions> {
+  const { data } = await call(supabase, "sessions-confirm", toWire(request), confirmResponseSchema, options);
+  return fromWire(data);
+}
+
+/**
+ * Releases a hold, or a whole batch, at once. Releasing what is released already is no error.
+ *
+ * @throws HoldfastError `not_found`; and what every call may meet.
+ */
+export function cancelSessionHold(
+  supabase: SupabaseClient,
+  request: HoldCancelRequest,
+  options: CallOptions = {},
+): Promise<CancelResult> {
+  return cancel(supabase, request, options);
+}
+
+/**
+ * Cancels sessions and frees their time. The answer says of each which were cancelled now, which had been already,
+ * and which cannot be, with the reason.
+ *
+ * @throws HoldfastError `not_found`, `forbidden`, `validation_failed`; and what every call may meet.
+ */
+export function cancelSessions(
+  supabase: SupabaseClient,
+  request: SessionsCancelRequest,
+  options: CallOptions = {},
+): Promise<CancelResult> {
+  return cancel(supabase, request, options);
+}
+
+/**
+ * Holds, then confirms. When confirming fails, the hold is released and the confirm's error is thrown. When its outcome
+ * is not known (the connection broke, the server could not say), it is asked once more with the same idempotency key
+ * first, so that a booking that was made is reported as made.
+ *
+ * A caller's `idempotencyKey` serves all three calls, so the whole booking may be repeated with it after `unavailable`.
+ * After any other failure the hold is gone: use a new key.
+ *
+ * @throws HoldfastError what `requestSessionHold` and `confirmSessionBooking` throw.
+ */
+export async function bookSession(
+  supabase: SupabaseClient,
+  { session, ...request }: SessionHoldRequest & Pick<SessionConfirmRequest, "session">,
+  { idempotencyKey = crypto.randomUUID(), signal }: CallOptions = {},
+): Promise<BookedSessions> {
+  const options: CallOptions = { idempotencyKey, ...(signal && { signal }) };
+  const { holdKey, skipped } = await requestSessionHold(supabase, request as SessionHoldRequest, options);
+  const confirm = () => confirmSessionBooking(supabase, { holdKey, ...(session && { session }) }, options);
+  try {
+    const confirmed = await confirm().catch((error: unknown) => retryUnknownOutcome(error, confirm));
+    return { ...confirmed, skipped };
+  } catch (error) {
+    // Not with the caller's signal: a booking that was given up must not keep its time. If this fails as well, the
+    // hold ends by itself.
+    const released = await cancelSessionHold(supabase, { holdKey }, { idempotencyKey }).catch(
+      () => undefined,
+    );
+    if (!released?.notCancellable.length) throw error;
+    // What cannot be released was confirmed after all: an error now would deny a booking that was made.
+    const confirmed = await confirm().catch(() => Promise.reject(error));
+    return { ...confirmed, skipped };
+  }
+}
+
+/** Asks again, once, where the first answer does not tell whether it took effect; otherwise rethrows. */
+async function retryUnknownOutcome<T>(error: unknown, again: () => Promise<T>): Promise<T> {
+  if (!isHoldfastError(error, "unavailable", "internal_error", "idempotency_in_flight")) throw error;
+  const seconds = Math.min(error.retryAfter ?? CONFIRM_RETRY_SECONDS.default, CONFIRM_RETRY_SECONDS.max);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  return again();
+}
+
+async function cancel(
+  supabase: SupabaseClient,
+  request: HoldCancelRequest | SessionsCancelRequest,
+  options: CallOptions,
+): Promise<CancelResult> {
+  const { data } = await call(supabase, "sessions-cancel", toWire(request), cancelResponseSchema, options);
+  return fromWire(data);
+}
+
+function withOffsets(request: SessionHoldRequest) {
+  const { timeZone } = request;
+  if (request.occurrences) {
+    return { ...request, occurrences: request.occurrences.map((time) => timeWithOffsets(time, timeZone)) };
+  }
+  return { ...request, ...timeWithOffsets(request, timeZone) };
+}
+
+function timeWithOffsets(time: TimeRange, timeZone: string) {
+  return {
+    ...time,
+    startTimeOffsetMinutes: time.startTimeOffsetMinutes ?? offsetOrZero(time.startTime, timeZone),
+    endTimeOffsetMinutes: time.endTimeOffsetMinutes ?? offsetOrZero(time.endTime, timeZone),
+  };
+}
+
+/** The offset; 0 where there is none, because the server refuses such a time or time zone by name and says it better. */
+function offsetOrZero(instant: Date | string, timeZone: string): number {
+  try {
+    return offsetMinutes(instant, timeZone);
+  } catch {
+    return 0;
+  }
+}
+
+/** One call of a function: its parsed answer, or a HoldfastError. */
+async function call<Response_ extends z.ZodType>(
+  supabase: SupabaseClient,
+  name: string,
+  body: Record<string, unknown>,
+  response: Response_,
+  { idempotencyKey = crypto.randomUUID(), signal }: CallOptions,
+): Promise<z.output<Response_>> {
+  const answer: { data: unknown; error: unknown; response?: Response } = await supabase.functions.invoke(
+    name,
+    {
+      body,
+      headers: { "Idempotency-Key": idempotencyKey },
+      ...(signal && { signal }),
+    },
+  );
+  if (answer.error) throw await failure(answer.error, answer.response, signal);
+
+  const parsed = response.safeParse(answer.data);
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError(
+    toAppProblem(toProblem("internal_error", { detail: "The answer could not be read." })),
+    {
+      cause: parsed.error,
+      requestId: answer.response?.headers.get("x-request-id") ?? null,
+    },
+  );
+}
+
+async function failure(error: unknown, response: Response | undefined, signal: AbortSignal | undefined) {
+  if (signal?.aborted) return signal.reason;
+  if (!response) return new HoldfastError(toAppProblem(unavailable()), { cause: error });
+
+  const parsed = problemSchema.safeParse(await response.json().catch(() => undefined));
+  const problem = parsed.success ? parsed.data : problemOfStatus(response);
+  return new HoldfastError(toAppProblem(problem), {
+    cause: error,
+    requestId: response.headers.get("x-request-id"),
+  });
+}
+
+/** The problem of an answer that is none of ours: what stands between app and function speaks its own language. */
+function problemOfStatus(response: Response): Problem {
+  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+  switch (response.status) {
+    case 401:
+      return toProblem("unauthenticated");
+    case 403:
+      return toProblem("forbidden");
+    case 413:
+      return toProblem("payload_too_large");
+    case 429:
+      return toProblem("rate_limited", { retry_after: retryAfter >= 0 ? retryAfter : 1 });
+    default:
+      return unavailable(retryAfter);
+  }
+}
+
+function unavailable(retryAfter = Number.NaN): Problem {
+  return toProblem("unavailable", {
+    retry_after: retryAfter >= 0 ? retryAfter : CONFIRM_RETRY_SECONDS.default,
+  });
+}

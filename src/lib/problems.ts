@@ -1,0 +1,314 @@
+/**
+ * The one catalogue of what can go wrong: problem codes with status and title, their shapes on the wire (RFC 9457
+ * `application/problem+json`), and the one mapping from a database error to a code.
+ */
+import { z } from "zod";
+import { CONSTRAINT_PROBLEMS } from "./constraints.ts";
+
+/** The media type of every error answer (RFC 9457 §3). */
+export const PROBLEM_MEDIA_TYPE = "application/problem+json";
+
+// A tag URI (RFC 4151) names a problem type without claiming a host; it is compared, never fetched.
+const PROBLEM_TYPE_PREFIX = "tag:holdfast,2026:problem/";
+
+/** Every problem code with its HTTP status, its title, and what the caller should do about it. */
+export const PROBLEMS = {
+  invalid_json: {
+    status: 400,
+    title: "The body is not JSON",
+    action: "Send one JSON object, encoded in UTF-8.",
+  },
+  idempotency_key_invalid: {
+    status: 400,
+    title: "The idempotency key is not valid",
+    action: "Send 1 to 255 visible ASCII characters as Idempotency-Key, or leave the header out.",
+  },
+  unauthenticated: {
+    status: 401,
+    title: "Sign in first",
+    action: "Sign in or refresh the session, then send the new access token as a bearer token.",
+  },
+  forbidden: {
+    status: 403,
+    title: "Not allowed",
+    action: "Do not retry; ask an administrator of the organization for the role that permits it.",
+  },
+  mfa_required: {
+    status: 403,
+    title: "A second factor is required",
+    action: "Complete multi-factor sign-in (aal2), then send the request again.",
+  },
+  not_found: {
+    status: 404,
+    title: "Not found",
+    action: "Check the ids; what another organization owns is not found either.",
+  },
+  method_not_allowed: {
+    status: 405,
+    title: "Method not allowed",
+    action: "Use one of the methods that the Allow header names.",
+  },
+  therapist_conflict: {
+    status: 409,
+    title: "The therapist's time is taken",
+    action:
+      "Offer one of the alternatives; when a hold blocks, the time may come free after retry_after seconds.",
+  },
+  client_conflict: {
+    status: 409,
+    title: "The client's time is taken",
+    action:
+      "Offer one of the alternatives; when a hold blocks, the time may come free after retry_after seconds.",
+  },
+  room_conflict: {
+    status: 409,
+    title: "The room is taken",
+    action: "Choose another room or one of the alternatives.",
+  },
+  therapist_unavailable: {
+    status: 409,
+    title: "The therapist does not work at this time",
+    action: "Offer one of the alternatives.",
+  },
+  idempotency_in_flight: {
+    status: 409,
+    title: "The same request is being processed",
+    action: "Wait retry_after seconds and send the same request with the same key again.",
+  },
+  hold_expired: {
+    status: 410,
+    title: "The hold has expired",
+    action: "Hold the time again; still_free says whether it was free when you asked.",
+  },
+  payload_too_large: {
+    status: 413,
+    title: "The body is too large",
+    action: "Send less than 2 MB; split a large batch.",
+  },
+  validation_failed: {
+    status: 422,
+    title: "The request is not valid",
+    action: "Correct the fields that errors names.",
+  },
+  offset_mismatch: {
+    status: 422,
+    title: "The offset is not the time zone's",
+    action: "Send the offset that the time zone has at that instant, in minutes east of UTC.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: "The idempotency key belongs to another request",
+    action: "Use a new key for a new request; repeat a key only with the same body.",
+  },
+  rate_limited: {
+    status: 429,
+    title: "Too many requests",
+    action: "Wait retry_after seconds, then send the request again.",
+  },
+  internal_error: {
+    status: 500,
+    title: "Something went wrong on our side",
+    action: "Report the X-Request-Id; send the request again only with the same idempotency key.",
+  },
+  unavailable: {
+    status: 503,
+    title: "The service is not available",
+    action: "Wait retry_after seconds and send the same request with the same idempotency key again.",
+  },
+} as const satisfies Record<string, { status: number; title: string; action: string }>;
+
+/** A code of the catalogue. */
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Every code, in the order of the catalogue. */
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
+
+/** Any problem code. */
+export const problemCodeSchema = z.enum(PROBLEM_CODES);
+
+const instant = z.iso.datetime({ offset: true });
+const retryAfter = z.number().nonnegative();
+
+/** One input field that was refused: its dotted path (`occurrences[3].end_time`), a code, and a sentence. */
+export const fieldErrorSchema = z.object({ field: z.string(), code: z.string(), message: z.string() });
+
+/**
+ * One thing that stands in the way: which of the occurrences asked for (from 0), whose time it is, what kind of claim
+ * blocks (`hold`, `session`, `time_off`, `buffer`), and when that claim ends.
+ */
+export const conflictSchema = z.object({
+  occurrence: z.int().nonnegative(),
+  subject: z.enum(["therapist", "client", "room"]),
+  kind: z.string(),
+  until: instant.nullish(),
+});
+
+/** An open time near the one asked for; `occurrence` says for which of the occurrences. */
+export const alternativeSchema = z.object({
+  occurrence: z.int().nonnegative().optional(),
+  start_time: instant,
+  end_time: instant,
+});
+
+// What every problem may carry: a sentence about this occurrence of it, and a machine-readable refinement of its code.
+const plain = z.object({ detail: z.string().optional(), reason: z.string().optional() });
+const conflicting = plain.extend({
+  conflicts: z.array(conflictSchema).default([]),
+  alternatives: z.array(alternativeSchema).default([]),
+  // Seconds until the hold that blocks expires; absent when a hold is not what blocks.
+  retry_after: retryAfter.optional(),
+});
+const refusedFields = plain.extend({ errors: z.array(fieldErrorSchema).default([]) });
+const retryLater = plain.extend({ retry_after: retryAfter });
+
+const EXTENSIONS = {
+  invalid_json: plain,
+  idempotency_key_invalid: plain,
+  unauthenticated: plain,
+  forbidden: plain,
+  mfa_required: plain,
+  not_found: plain,
+  method_not_allowed: plain,
+  therapist_conflict: conflicting,
+  client_conflict: conflicting,
+  room_conflict: conflicting,
+  therapist_unavailable: conflicting,
+  idempotency_in_flight: plain.extend({ retry_after: retryAfter.optional() }),
+  hold_expired: plain.extend({ still_free: z.boolean() }),
+  payload_too_large: plain,
+  validation_failed: refusedFields,
+  offset_mismatch: refusedFields,
+  idempotency_key_reused: plain,
+  rate_limited: retryLater,
+  internal_error: plain,
+  unavailable: retryLater,
+} as const satisfies Record<ProblemCode, z.ZodObject>;
+
+const head = z.object({ type: z.string(), title: z.string(), status: z.int() });
+
+/** The members that a code's problem carries besides type, title, status and code. */
+export type ProblemDetails<C extends ProblemCode> = z.input<(typeof EXTENSIONS)[C]>;
+
+/** A problem as it stands on the wire; a union over codes, so that narrowing `code` narrows the members. */
+export type Problem<C extends ProblemCode = ProblemCode> = C extends ProblemCode
+  ? z.output<typeof head> & { code: C } & z.output<(typeof EXTENSIONS)[C]>
+  : never;
+
+/** One input field that was refused. */
+export type FieldError = z.output<typeof fieldErrorSchema>;
+
+/**
+ * Reads a problem from the wire. Members that it does not know are dropped, so that a newer server does not break an
+ * older app; a code that it does not know is refused.
+ */
+export const problemSchema = z.discriminatedUnion("code", [
+  variant(PROBLEM_CODES[0]),
+  ...PROBLEM_CODES.slice(1).map(variant),
+  // The codes are mapped over, which loses the pairing of a code with its shape that EXTENSIONS and Problem share.
+]) as unknown as z.ZodType<Problem>;
+
+function variant(code: ProblemCode) {
+  return head.extend({ code: z.literal(code), ...EXTENSIONS[code].shape });
+}
+
+// The details may be left out where nothing in them is required.
+type DetailsArguments<C extends ProblemCode> =
+  Record<never, never> extends ProblemDetails<C>
+    ? [details?: ProblemDetails<C>]
+    : [details: ProblemDetails<C>];
+
+/**
+ * Builds the problem of a code, with the catalogue's status and title.
+ *
+ * @param code a code of the catalogue.
+ * @param details the members that the code carries. They are sent to the caller as they are: never put a value of the
+ *   request, a person's data, or an internal message in them.
+ */
+export function toProblem<C extends ProblemCode>(code: C, ...[details]: DetailsArguments<C>): Problem<C> {
+  return problemFromRefusal({ ...details, code }) as Problem<C>;
+}
+
+/** What an RPC returns for a request that it refuses: a code and the code's extension members. */
+export interface Refusal {
+  readonly code: string;
+  readonly [member: string]: unknown;
+}
+
+/**
+ * The problem that a refusal is to the caller. Members that are null or that the code does not carry are left out.
+ *
+ * @throws z.ZodError when the code is not of the catalogue or a member has the wrong shape: a defect of the RPC.
+ */
+export function problemFromRefusal(refusal: Refusal): Problem {
+  const code = problemCodeSchema.parse(refusal.code);
+  const { status, title } = PROBLEMS[code];
+  const members = Object.fromEntries(Object.entries(refusal).filter(([, member]) => member !== null));
+  return problemSchema.parse({ ...members, type: `${PROBLEM_TYPE_PREFIX}${code}`, title, status });
+}
+
+/** What PostgREST says of an error: a SQLSTATE or `PGRST…` code, and a message that names the constraint. */
+export interface PostgrestFailure {
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/**
+ * SQLSTATE or PostgREST code → problem. An exact code wins over its class (the first two characters). What has no row
+ * is a defect of ours: `internal_error`.
+ */
+export const SQLSTATE_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
+  // Transient: the same request may succeed.
+  "08": "unavailable", // connection exception
+  "40001": "unavailable", // serialization failure
+  "40P01": "unavailable", // deadlock detected
+  "53300": "unavailable", // too many connections
+  "55P03": "unavailable", // lock not available
+  "57014": "unavailable", // statement timeout
+  "57P01": "unavailable", // the server shuts down
+  "57P02": "unavailable", // the server crashed
+  "57P03": "unavailable", // the server starts up
+  PGRST000: "unavailable", // PostgREST cannot reach the database
+  PGRST001: "unavailable",
+  PGRST002: "unavailable",
+  PGRST003: "unavailable", // PostgREST's pool is exhausted
+  // Who is asking.
+  "42501": "forbidden", // insufficient privilege
+  PGRST301: "unauthenticated", // the token is not valid
+  PGRST302: "unauthenticated", // anonymous access is off
+  PGRST303: "unauthenticated", // the token's claims are not valid
+  // What was asked for; a constraint with its own row says it better.
+  "22": "validation_failed", // data exception
+  "23502": "validation_failed", // not null
+  "23503": "validation_failed", // foreign key
+  "23514": "validation_failed", // check
+};
+
+const CONSTRAINT_CLASS = "23";
+const RETRY_SECONDS = 1;
+const NOT_POSSIBLE = { code: "invalid_value", message: "This value is not possible here." };
+
+/**
+ * The problem that a database error is to the caller. A violated constraint is found by its name, everything else by
+ * its SQLSTATE. The error's own text never reaches the caller.
+ */
+export function problemFromPostgrest({ code = "", message = "" }: PostgrestFailure): Problem {
+  const constraint = code.startsWith(CONSTRAINT_CLASS) ? constraintIn(message) : undefined;
+  const problemCode =
+    constraint?.code ?? SQLSTATE_PROBLEMS[code] ?? SQLSTATE_PROBLEMS[code.slice(0, 2)] ?? "internal_error";
+  return problemFromRefusal({
+    code: problemCode,
+    ...(problemCode === "unavailable" || problemCode === "rate_limited"
+      ? { retry_after: RETRY_SECONDS }
+      : {}),
+    ...(constraint?.field ? { errors: [{ field: constraint.field, ...NOT_POSSIBLE }] } : {}),
+    ...(problemCode === "hold_expired" ? { still_free: false } : {}),
+  });
+}
+
+/** The row of the constraint that an error message names; the message may name a table in quotes before it. */
+function constraintIn(message: string) {
+  for (const [, name = ""] of message.matchAll(/"([^"]+)"/g)) {
+    if (Object.hasOwn(CONSTRAINT_PROBLEMS, name)) return CONSTRAINT_PROBLEMS[name];
+  }
+  return undefined;
+}

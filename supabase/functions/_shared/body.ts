@@ -1,0 +1,44 @@
+/**
+ * Reading a request's body without trusting its length or its content.
+ */
+import { type Problem, toProblem } from "../../../src/lib/problems.ts";
+
+/** Most bytes of a body: 2 MB. */
+export const MAX_BODY_BYTES = 2_097_152;
+
+/** The body as JSON, or the problem with it: `payload_too_large`, `invalid_json`. */
+export async function readJson(request: Request): Promise<{ json: unknown } | { problem: Problem }> {
+  const bytes = await readBytes(request);
+  if (bytes === null) return { problem: toProblem("payload_too_large") };
+  try {
+    return { json: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
+  } catch {
+    return { problem: toProblem("invalid_json") };
+  }
+}
+
+/** The body's bytes, or null as soon as they are too many; a Content-Length is believed only when it says so. */
+async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) {
+    await request.body?.cancel();
+    return null;
+  }
+  const reader = request.body?.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+    length += next.value.byteLength;
+    if (length > MAX_BODY_BYTES) {
+      await reader?.cancel();
+      return null;
+    }
+    chunks.push(next.value);
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}

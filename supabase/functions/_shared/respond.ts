@@ -1,0 +1,64 @@
+/**
+ * How every Edge Function answers: JSON or a problem (RFC 9457), readable across origins, never cached, traceable by
+ * its request id.
+ */
+import { PROBLEM_MEDIA_TYPE, type Problem } from "../../../src/lib/problems.ts";
+
+/** The methods that a function answers, as the Allow header lists them. */
+export const ALLOWED_METHODS = "POST, OPTIONS";
+
+const COMMON_HEADERS = {
+  // Any origin: what authenticates is the bearer token, which no browser sends by itself; there are no cookies.
+  "Access-Control-Allow-Origin": "*",
+  "Access-Control-Expose-Headers": "idempotency-replayed, retry-after, x-request-id",
+  "Cache-Control": "no-store",
+};
+
+const PREFLIGHT_HEADERS = {
+  "Access-Control-Allow-Headers":
+    "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id",
+  "Access-Control-Allow-Methods": ALLOWED_METHODS,
+  "Access-Control-Max-Age": "86400",
+};
+
+/** The request's own id where it is safe to log and pass on, else a new one. */
+export function requestIdOf(request: Request): string {
+  const given = request.headers.get("x-request-id") ?? "";
+  return /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+}
+
+/** The answer to a CORS preflight request. */
+export function preflight(requestId: string): Response {
+  return new Response(null, {
+    status: 204,
+    headers: { ...COMMON_HEADERS, ...PREFLIGHT_HEADERS, "X-Request-Id": requestId },
+  });
+}
+
+/** A success. `replayed` says that it is the stored answer of an earlier request with the same idempotency key. */
+export function success(requestId: string, status: number, data: unknown, replayed: boolean): Response {
+  return new Response(JSON.stringify({ data }), {
+    status,
+    headers: {
+      ...COMMON_HEADERS,
+      "Content-Type": "application/json",
+      "X-Request-Id": requestId,
+      ...(replayed ? { "Idempotency-Replayed": "true" } : {}),
+    },
+  });
+}
+
+/** A refusal, with the headers that HTTP wants beside its body: Retry-After, Allow, WWW-Authenticate. */
+export function failure(requestId: string, problem: Problem): Response {
+  const headers = new Headers({
+    ...COMMON_HEADERS,
+    "Content-Type": PROBLEM_MEDIA_TYPE,
+    "X-Request-Id": requestId,
+  });
+  if ("retry_after" in problem && problem.retry_after !== undefined) {
+    headers.set("Retry-After", String(Math.ceil(problem.retry_after)));
+  }
+  if (problem.code === "method_not_allowed") headers.set("Allow", ALLOWED_METHODS);
+  if (problem.code === "unauthenticated") headers.set("WWW-Authenticate", "Bearer");
+  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+}

@@ -1,0 +1,76 @@
+/**
+ * Calling the one RPC of a function, as the caller.
+ */
+import { resolveEnv } from "@supabase/server/core";
+// Imported here, and not only through @supabase/server, so that a deployment takes the import map's version of it.
+import { createClient } from "@supabase/supabase-js";
+import { z } from "zod";
+import {
+  type Problem,
+  problemFromPostgrest,
+  problemFromRefusal,
+  toProblem,
+} from "../../../src/lib/problems.ts";
+
+/** What to call, for whom, and with what. */
+export interface RpcCall {
+  readonly rpc: string;
+  readonly request: unknown;
+  readonly idempotencyKey: string | null;
+  /** The caller's own verified JWT: row-level security sees the caller, never the function. */
+  readonly token: string;
+  /** Passed on, so that the database can audit it. */
+  readonly requestId: string;
+  readonly timeoutMs: number;
+}
+
+/** What came of it. `sqlstate` names the database's error behind a problem, for the log. */
+export type RpcAnswer =
+  | { readonly data: unknown; readonly replayed: boolean }
+  | { readonly problem: Problem; readonly sqlstate?: string };
+
+const RETRY_SECONDS = 2;
+
+const answerSchema = z.union([
+  z.object({ data: z.record(z.string(), z.unknown()), replayed: z.boolean() }),
+  z.object({ problem: z.looseObject({ code: z.string() }) }),
+]);
+
+/**
+ * Calls the RPC once. A call that does not arrive or does not end in time is `unavailable`: its effect is not known.
+ *
+ * @throws z.ZodError when the RPC answers something outside its contract; an error when the function is not configured.
+ */
+export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
+  const { data, error, status } = await clientOf(call)
+    .rpc(call.rpc, { request: call.request, idempotency_key: call.idempotencyKey })
+    .abortSignal(AbortSignal.timeout(call.timeoutMs));
+
+  if (error) {
+    const sqlstate = /^[A-Z0-9]{5,8}$/.test(error.code ?? "") ? error.code : undefined;
+    const problem = sqlstate === undefined ? problemOfStatus(status) : problemFromPostgrest(error);
+    return { problem, ...(sqlstate === undefined ? {} : { sqlstate }) };
+  }
+  const answer = answerSchema.parse(data);
+  return "problem" in answer ? { problem: problemFromRefusal(answer.problem) } : answer;
+}
+
+/** A client that acts as the caller. */
+function clientOf({ token, requestId }: RpcCall) {
+  const { data: env, error } = resolveEnv();
+  if (error) throw error;
+  const publishableKey = env.publishableKeys.default ?? Object.values(env.publishableKeys)[0];
+  if (publishableKey === undefined) throw new TypeError("no publishable key is configured");
+  return createClient(env.url, publishableKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    global: { headers: { Authorization: `Bearer ${token}`, "X-Request-Id": requestId } },
+  });
+}
+
+/** The problem of an answer without an error code: what stands before PostgREST, or nothing at all (status 0). */
+function problemOfStatus(status: number): Problem {
+  if (status === 401) return toProblem("unauthenticated");
+  if (status === 429) return toProblem("rate_limited", { retry_after: RETRY_SECONDS });
+  if (status === 0 || status >= 500) return toProblem("unavailable", { retry_after: RETRY_SECONDS });
+  return toProblem("internal_error");
+}

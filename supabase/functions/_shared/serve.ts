@@ -1,0 +1,116 @@
+/**
+ * What every Edge Function does, in one place: CORS, method, request id, authentication, idempotency key, body,
+ * validation, one RPC as the caller, and the answer.
+ */
+import { resolveEnv, verifyAuth } from "@supabase/server/core";
+import type { z } from "zod";
+import { fieldErrors } from "../../../src/lib/contracts.ts";
+import { type Problem, toProblem } from "../../../src/lib/problems.ts";
+import { readJson } from "./body.ts";
+import { failure, preflight, requestIdOf, success } from "./respond.ts";
+import { callRpc } from "./rpc.ts";
+
+/** One Edge Function. */
+export interface FunctionSpec<Schema extends z.ZodType> {
+  /** Its name, for the log. */
+  readonly name: string;
+  /** The schema of its request. */
+  readonly request: Schema;
+  /** The RPC that does the work. */
+  readonly rpc: string;
+  /** The status of a success. */
+  readonly status: 200 | 201;
+  /** The form in which the RPC is asked; left out, the parsed request itself. */
+  readonly toRpc?: (request: z.output<Schema>) => unknown;
+  /** Spells a field of the RPC's request as the caller spelled it; left out, they are the same. */
+  readonly callerField?: (field: string, request: z.output<Schema>) => string;
+  /** How long the RPC may take, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+const RPC_TIMEOUT_MS = 10_000;
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Builds a function's fetch handler. Every answer is JSON: `{data}`, or a problem (RFC 9457) for every failure, a
+ * defect of ours included. What is logged is never more than request id, function, problem code and SQLSTATE.
+ */
+export function serve<Schema extends z.ZodType>(spec: FunctionSpec<Schema>) {
+  return async (request: Request): Promise<Response> => {
+    const requestId = requestIdOf(request);
+    try {
+      return await handle(spec, request, requestId);
+    } catch (error) {
+      const problem = toProblem("internal_error");
+      log(spec.name, requestId, problem, nameOf(error));
+      return failure(requestId, problem);
+    }
+  };
+}
+
+async function handle<Schema extends z.ZodType>(
+  spec: FunctionSpec<Schema>,
+  request: Request,
+  requestId: string,
+) {
+  if (request.method === "OPTIONS") return preflight(requestId);
+  if (request.method !== "POST") return failure(requestId, toProblem("method_not_allowed"));
+
+  const token = await verifiedToken(request);
+  if (token === null) return failure(requestId, toProblem("unauthenticated"));
+
+  const idempotencyKey = request.headers.get("idempotency-key");
+  if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
+    return failure(requestId, toProblem("idempotency_key_invalid"));
+  }
+
+  const body = await readJson(request);
+  if ("problem" in body) return failure(requestId, body.problem);
+
+  const parsed = spec.request.safeParse(body.json);
+  if (!parsed.success) {
+    return failure(requestId, toProblem("validation_failed", { errors: fieldErrors(parsed.error) }));
+  }
+
+  const answer = await callRpc({
+    rpc: spec.rpc,
+    request: spec.toRpc ? spec.toRpc(parsed.data) : parsed.data,
+    idempotencyKey,
+    token,
+    requestId,
+    timeoutMs: spec.timeoutMs ?? RPC_TIMEOUT_MS,
+  });
+  if ("data" in answer) return success(requestId, spec.status, answer.data, answer.replayed);
+
+  if (answer.problem.status >= 500) log(spec.name, requestId, answer.problem, answer.sqlstate);
+  const { callerField } = spec;
+  return failure(
+    requestId,
+    callerField ? withFields(answer.problem, (field) => callerField(field, parsed.data)) : answer.problem,
+  );
+}
+
+/** The caller's JWT, once its signature and expiry are verified; null when it is missing or not valid. */
+async function verifiedToken(request: Request): Promise<string | null> {
+  // Without keys every token would look forged, and a deployment's mistake would pass for the caller's.
+  if (!resolveEnv().data?.jwks) throw new TypeError("no JWKS is configured");
+  const { data, error } = await verifyAuth(request, { auth: "user" });
+  if (error && error.status >= 500) throw error;
+  return data?.token ?? null;
+}
+
+function withFields(problem: Problem, spelled: (field: string) => string): Problem {
+  if (!("errors" in problem)) return problem;
+  return { ...problem, errors: problem.errors.map((error) => ({ ...error, field: spelled(error.field) })) };
+}
+
+/** What kind of error it was. Its message may quote data, so it stays out of the log. */
+function nameOf(error: unknown): string {
+  return error instanceof Error && /^\w{1,40}$/.test(error.name) ? error.name : "Error";
+}
+
+function log(name: string, requestId: string, { code }: Problem, cause: string | undefined) {
+  console.error(
+    JSON.stringify({ level: "error", function: name, request_id: requestId, code, cause: cause ?? null }),
+  );
+}
