@@ -1,0 +1,116 @@
+import { SignJWT, UnsecuredJWT } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import { call, expectProblem, holdBody, time } from "../support/calls.ts";
+import { type Clinic, createClinic } from "../support/clinic.ts";
+import { connect, stack } from "../support/stack.ts";
+
+let clinic: Clinic;
+let forgeries: Record<string, string>;
+
+beforeAll(async () => {
+  clinic = await createClinic();
+  const claims = {
+    sub: clinic.admin.id,
+    role: "authenticated",
+    aud: "authenticated",
+    iss: `${stack.url}/auth/v1`,
+    exp: Math.floor(Date.now() / 1000) + 3600,
+  };
+  const real = await clinic.rosa.user.token();
+  const [header, payload, signature] = real.split(".") as [string, string, string];
+  const guessed = new TextEncoder().encode("super-secret-jwt-token-with-at-least-32-characters-long");
+  const altered = Buffer.from(
+    JSON.stringify({ ...JSON.parse(Buffer.from(payload, "base64url").toString()), sub: clinic.admin.id }),
+  ).toString("base64url");
+  forgeries = {
+    "no algorithm": new UnsecuredJWT(claims).encode(),
+    "a guessed secret": await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(guessed),
+    "another user's id under a real signature": `${header}.${altered}.${signature}`,
+    "no token at all": "not-a-token",
+  };
+});
+
+describe("a forged token", () => {
+  it("is refused by the functions and never taken for an anonymous call", async () => {
+    for (const [how, token] of Object.entries(forgeries)) {
+      const response = await call("sessions-hold", null, holdBody(clinic, time(30, 16)), {
+        authorization: `Bearer ${token}`,
+      });
+      expect(response.headers.get("www-authenticate"), how).toContain("Bearer");
+      await expectProblem(response, "unauthenticated");
+    }
+  });
+
+  it("is refused by the REST API", async () => {
+    for (const [how, token] of Object.entries(forgeries)) {
+      const response = await fetch(`${stack.url}/rest/v1/sessions?select=id`, {
+        headers: { apikey: stack.publishableKey, authorization: `Bearer ${token}` },
+      });
+      expect(response.status, how).toBe(401);
+    }
+  });
+});
+
+describe("without a login", () => {
+  it("nothing is readable and no RPC can be called", async () => {
+    const anonymous = connect();
+    for (const table of ["organizations", "sessions", "session_holds", "clients", "therapists"] as const) {
+      const { data, error } = await anonymous.from(table).select("*");
+      expect(data, table).toBeNull();
+      expect(error?.code, table).toBe("42501");
+    }
+    const { error } = await anonymous.rpc("hold_sessions", { request: {} });
+    expect(error?.code).toBe("42501");
+  });
+});
+
+describe("an access token", () => {
+  it("carries what the hook adds: organization, role and therapist", async () => {
+    const token = await clinic.rosa.user.token();
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    expect(claims).toMatchObject({
+      org_id: clinic.id,
+      org_role: "therapist",
+      therapist_id: clinic.rosa.id,
+      aal: "aal1",
+    });
+  });
+
+  it("has its claims renewed by a refresh", async () => {
+    const client = await clinic.theo.user.client();
+    const { data, error } = await client.auth.refreshSession();
+    expect(error).toBeNull();
+    const claims = JSON.parse(
+      Buffer.from(data.session?.access_token.split(".")[1] ?? "", "base64url").toString(),
+    );
+    expect(claims).toMatchObject({ sub: clinic.theo.user.id, org_id: clinic.id });
+  });
+});
+
+describe("a browser", () => {
+  it("may call the functions from another origin, with the headers that apps send", async () => {
+    const response = await fetch(`${stack.url}/functions/v1/sessions-hold`, {
+      method: "OPTIONS",
+      headers: {
+        origin: "https://app.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers":
+          "authorization, apikey, content-type, idempotency-key, x-client-info",
+      },
+    });
+    expect(response.ok).toBe(true);
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    for (const header of ["authorization", "apikey", "content-type", "idempotency-key", "x-client-info"]) {
+      expect(response.headers.get("access-control-allow-headers")?.toLowerCase()).toContain(header);
+    }
+  });
+
+  it("may read the answer's headers, also of a problem", async () => {
+    const response = await call("sessions-hold", null, {}, { origin: "https://app.example" });
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    const exposed = response.headers.get("access-control-expose-headers")?.toLowerCase();
+    for (const header of ["idempotency-replayed", "retry-after", "x-request-id"])
+      expect(exposed).toContain(header);
+    expect(response.headers.get("x-request-id")).toMatch(/^[\w.-]{1,64}$/);
+  });
+});

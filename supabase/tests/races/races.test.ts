@@ -1,0 +1,246 @@
+// Races with real concurrency: many connections, no order imposed, and after each the invariant.
+
+import postgres from "postgres";
+import { beforeEach, describe, expect, it } from "vitest";
+import { call, type FunctionName, hold, holdBody, letExpire, time } from "../support/calls.ts";
+import { type Clinic, createClinic, createUser, TIME_ZONE, type User } from "../support/clinic.ts";
+import { expectLedgerIsSound, sql, stack } from "../support/stack.ts";
+
+let clinic: Clinic;
+beforeEach(async () => {
+  clinic = await createClinic();
+});
+
+interface Answer {
+  status: number;
+  code: string | undefined;
+  data: unknown;
+}
+
+async function ask(name: FunctionName, user: User, body: unknown): Promise<Answer> {
+  const response = await call(name, user, body);
+  const { code, data } = (await response.json()) as { code?: string; data?: unknown };
+  return { status: response.status, code, data };
+}
+
+/** How often each outcome was given: `201`, or the problem's code. */
+function tally(answers: Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, code } of answers) {
+    const outcome = code ?? String(status);
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Signs everybody in before the race, so that they start together. */
+async function users(howMany: number): Promise<User[]> {
+  const schedulers = await Promise.all(
+    Array.from({ length: howMany }, () => createUser("internal_ops", clinic.id)),
+  );
+  await Promise.all(schedulers.map((user) => user.token()));
+  return schedulers;
+}
+
+const at = <T>(items: T[], index: number): T => items[index % items.length] as T;
+
+/** Clients of the database itself, each with a connection of its own. */
+async function withDatabaseClients<T>(
+  howMany: number,
+  work: (client: postgres.Sql, index: number) => Promise<T>,
+): Promise<T[]> {
+  const clients = Array.from({ length: howMany }, () =>
+    postgres(stack.databaseUrl, { max: 1, onnotice: () => {} }),
+  );
+  try {
+    await Promise.all(clients.map((client) => client`select 1`));
+    return await Promise.all(clients.map(work));
+  } finally {
+    await Promise.all(clients.map((client) => client.end()));
+  }
+}
+
+/** Calls an RPC on a database connection as a user, as PostgREST would. */
+async function rpc(
+  client: postgres.Sql,
+  user: User,
+  name: "hold_sessions" | "confirm_sessions" | "cancel_sessions",
+  request: object,
+): Promise<{ data?: unknown; problem?: { code: string } }> {
+  return client.begin(async (transaction) => {
+    const claims = JSON.stringify({ sub: user.id, role: "authenticated", aal: "aal1" });
+    await transaction`select set_config('request.jwt.claims', ${claims}, true)`;
+    await transaction`set local role authenticated`;
+    const [row] =
+      await transaction`select public.${transaction(name)}(${transaction.json(request as never)}) as answer`;
+    return row?.answer;
+  });
+}
+
+describe("races", () => {
+  it("64 clients on one slot: exactly one hold", async () => {
+    const callers = await users(16);
+    const body = holdBody(clinic, time(30, 16));
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, index) => ask("sessions-hold", at(callers, index), body)),
+    );
+    expect(tally(answers)).toEqual({ "201": 1, therapist_conflict: 63 });
+    await expectLedgerIsSound();
+  });
+
+  it("64 clients on times that partly overlap: what is held does not overlap, and nobody meets an error", async () => {
+    const callers = await users(16);
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, index) => {
+        const start = time(30, 16, 90);
+        const shift = (index % 8) * 15 * 60_000;
+        const moved = (text: string) => new Date(Date.parse(text) + shift).toISOString();
+        return ask(
+          "sessions-hold",
+          at(callers, index),
+          holdBody(
+            clinic,
+            { ...start, start_time: moved(start.start_time), end_time: moved(start.end_time) },
+            { client_id: index % 2 ? clinic.aspen : clinic.birch },
+          ),
+        );
+      }),
+    );
+    const counts = tally(answers);
+    expect(Object.keys(counts).sort()).toEqual(["201", "therapist_conflict"]);
+    await expectLedgerIsSound();
+  });
+
+  it("a hold against the confirmation of an expiring hold: the time goes to exactly one of them", async () => {
+    const [first, second] = (await users(2)) as [User, User];
+    for (let round = 0; round < 10; round++) {
+      const when = time(30 + round, 16);
+      const { hold_key } = await hold(clinic, when, {}, first);
+      const [confirmed, held] = await Promise.all([
+        ask("sessions-confirm", first, { hold_key }),
+        letExpire(hold_key).then(() => ask("sessions-hold", second, holdBody(clinic, when))),
+      ]);
+      const outcome = `${confirmed.code ?? confirmed.status} and ${held.code ?? held.status}`;
+      expect(["200 and therapist_conflict", "hold_expired and 201"]).toContain(outcome);
+    }
+    await expectLedgerIsSound();
+  });
+
+  it("confirm against cancel of one hold: a session or free time, never both and never neither", async () => {
+    for (let round = 0; round < 10; round++) {
+      const { hold_key } = await hold(clinic, time(30 + round, 16));
+      const [confirmed, cancelled] = await Promise.all([
+        ask("sessions-confirm", clinic.rosa.user, { hold_key }),
+        ask("sessions-cancel", clinic.scheduler, { hold_key }),
+      ]);
+      expect(cancelled.status).toBe(200);
+      const released = (cancelled.data as { cancelled: unknown[] }).cancelled.length === 1;
+      expect(released ? confirmed.code : confirmed.status).toBe(released ? "hold_expired" : 200);
+      const [row] =
+        await sql`select count(*)::integer as sessions from public.sessions where id = ${hold_key}`;
+      expect(row?.sessions).toBe(released ? 0 : 1);
+    }
+    await expectLedgerIsSound();
+  });
+
+  it("two confirmations of one hold: one session", async () => {
+    const { hold_key } = await hold(clinic, time(30, 16));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => ask("sessions-confirm", clinic.rosa.user, { hold_key })),
+    );
+    expect(tally(answers)).toEqual({ "200": 1, hold_expired: 7 });
+    await expectLedgerIsSound();
+  });
+
+  it("batches that overlap in opposite order, across therapists and clients: no caller meets a deadlock", async () => {
+    const callers = await users(8);
+    const days = Array.from({ length: 12 }, (_, day) => time(30 + day, 16));
+    const pairs = [
+      [clinic.rosa.id, clinic.aspen],
+      [clinic.theo.id, clinic.birch],
+      [clinic.rosa.id, clinic.birch],
+      [clinic.theo.id, clinic.aspen],
+    ] as const;
+    const answers = await withDatabaseClients(16, async (client, index) => {
+      const [therapist_id, client_id] = at([...pairs], index);
+      const outcomes: string[] = [];
+      for (let round = 0; round < 6; round++) {
+        const occurrences = index % 2 ? days : [...days].reverse();
+        const caller = at(callers, index);
+        const answer = await rpc(
+          client,
+          caller,
+          "hold_sessions",
+          holdBody(clinic, { occurrences }, { therapist_id, client_id }),
+        );
+        outcomes.push(answer.problem?.code ?? "held");
+        if (answer.data) {
+          const { hold_key } = answer.data as { hold_key: string };
+          await rpc(client, caller, "cancel_sessions", { hold_key });
+        }
+      }
+      return outcomes;
+    });
+    const outcomes = new Set(answers.flat());
+    expect([...outcomes].sort()).toEqual(expect.arrayContaining(["held"]));
+    expect(["held", "therapist_conflict", "client_conflict"]).toEqual(expect.arrayContaining([...outcomes]));
+    await expectLedgerIsSound();
+  });
+
+  it("direct SQL against the API on the same times: the ledger decides, nobody overlaps", async () => {
+    const callers = await users(8);
+    const [service] = await sql`
+      select id from public.services where organization_id = ${clinic.id} and service_code = '97153'`;
+    const when = (index: number) => time(30 + (index % 4), 16);
+    const outcomes = await withDatabaseClients(16, async (client, index) => {
+      const { start_time, end_time } = when(index);
+      if (index % 2) {
+        const answer = await rpc(
+          client,
+          at(callers, index),
+          "hold_sessions",
+          holdBody(clinic, { occurrences: [when(index)] }),
+        );
+        return answer.problem?.code ?? "held";
+      }
+      return client`
+        insert into public.sessions (
+          organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone)
+        values (
+          ${clinic.id}, ${clinic.rosa.id}, ${clinic.aspen}, ${service?.id}, ${start_time}, ${end_time}, ${TIME_ZONE})`
+        .then(() => "inserted")
+        .catch((error: postgres.PostgresError) => error.code);
+    });
+    const winners = outcomes.filter((outcome) => outcome === "held" || outcome === "inserted");
+    expect(winners).toHaveLength(4);
+    expect(["held", "inserted", "23P01", "therapist_conflict"]).toEqual(
+      expect.arrayContaining([...new Set(outcomes)]),
+    );
+    await expectLedgerIsSound();
+  });
+
+  it("churn of holds, confirmations and cancellations, also at serializable: the invariant holds throughout", async () => {
+    const callers = await users(8);
+    await withDatabaseClients(8, async (client, index) => {
+      const caller = at(callers, index);
+      if (index % 2) await client`set default_transaction_isolation = 'repeatable read'`;
+      for (let round = 0; round < 15; round++) {
+        const occurrences = [time(30 + ((index + round) % 3), 16 + (round % 2)), time(40 + (round % 3), 16)];
+        const held = await rpc(client, caller, "hold_sessions", holdBody(clinic, { occurrences }));
+        if (!held.data) continue;
+        const { hold_key } = held.data as { hold_key: string };
+        const confirmed = await rpc(client, caller, "confirm_sessions", { hold_key });
+        if (!confirmed.data) continue;
+        const { sessions } = confirmed.data as { sessions: { id: string }[] };
+        await rpc(client, caller, "cancel_sessions", {
+          session_ids: sessions.map((session) => session.id),
+          cancelled_by: "clinic",
+        });
+      }
+    }).catch((error: postgres.PostgresError) => {
+      // The one error that a caller who asks for a stricter isolation level agrees to meet.
+      if (error.code !== "40001") throw error;
+    });
+    await expectLedgerIsSound();
+  });
+});

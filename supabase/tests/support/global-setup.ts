@@ -1,0 +1,48 @@
+// Gives every test file a stack to talk to: the one named by the environment (a machine with Docker and
+// `supabase start`), or a local one that lives as long as the run.
+
+import type { TestProject } from "vitest/node";
+import { startStack } from "../../../scripts/stack/index.ts";
+
+export interface TestStack {
+  url: string;
+  publishableKey: string;
+  secretKey: string;
+  /** As role postgres, the one that migrations run as. */
+  databaseUrl: string;
+  /** What the functions host needs to be started again with a change. Absent where the stack is not ours. */
+  functionsEnv?: Record<string, string>;
+}
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    stack: TestStack;
+  }
+}
+
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const given = stackFromEnvironment();
+  if (given) {
+    project.provide("stack", given);
+    return undefined;
+  }
+  const { stop, adminDatabaseUrl: _, ...stack } = await startStack({ log: (line) => console.error(line) });
+  project.provide("stack", stack);
+  return stop;
+}
+
+function stackFromEnvironment(): TestStack | undefined {
+  const { SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY, SUPABASE_DB_URL } = process.env;
+  if (!SUPABASE_URL) return undefined;
+  if (!SUPABASE_PUBLISHABLE_KEY || !SUPABASE_SECRET_KEY || !SUPABASE_DB_URL) {
+    throw new Error(
+      "With SUPABASE_URL, the tests also need SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY and SUPABASE_DB_URL.",
+    );
+  }
+  return {
+    url: SUPABASE_URL,
+    publishableKey: SUPABASE_PUBLISHABLE_KEY,
+    secretKey: SUPABASE_SECRET_KEY,
+    databaseUrl: SUPABASE_DB_URL,
+  };
+}

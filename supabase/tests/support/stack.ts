@@ -1,0 +1,25 @@
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import postgres from "postgres";
+import { afterAll, expect, inject } from "vitest";
+import ws from "ws";
+import type { Database } from "../../../src/lib/database.types.ts";
+
+export const stack = inject("stack");
+
+/** The database as role postgres: for arranging and for looking behind the policies, never for acting as a user. */
+export const sql = postgres(stack.databaseUrl, { max: 4, onnotice: () => {} });
+afterAll(() => sql.end());
+
+/** A supabase-js client. Without a key it is an app's: publishable key, nobody signed in. */
+export function connect(key: string = stack.publishableKey): SupabaseClient<Database> {
+  return createClient<Database>(stack.url, key, {
+    auth: { persistSession: false, autoRefreshToken: false },
+    // Node 20 has no WebSocket of its own.
+    realtime: { transport: ws as unknown as typeof WebSocket },
+  });
+}
+
+/** The invariant: holds, sessions and the ledger agree, and nothing overlaps. Call it after everything that writes. */
+export async function expectLedgerIsSound(): Promise<void> {
+  expect(await sql`select fault, claim_id from app.ledger_faults()`).toEqual([]);
+}
