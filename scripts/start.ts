@@ -8,7 +8,11 @@ import { isPortFree, portHolder } from "./stack/ports.ts";
 import { clusterName } from "./stack/postgres.ts";
 import { inUse, stackHealth } from "./stack/state.ts";
 
-const ports = { api: 54321, db: 54322 };
+// Those of `supabase start`, so that an app's settings serve both; the environment may name others.
+const ports = {
+  api: Number(process.env.HOLDFAST_API_PORT ?? 54321),
+  db: Number(process.env.HOLDFAST_DB_PORT ?? 54322),
+};
 
 /** The password of every login in supabase/seed.sql. */
 const seedPassword = "holdfast-demo";

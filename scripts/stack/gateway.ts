@@ -201,6 +201,12 @@ export async function startGateway(
         response.writeHead(answered.statusCode ?? 502, answered.statusMessage, answered.rawHeaders);
         answered.pipe(response);
         answered.once("error", () => response.destroy());
+        // An answer may come before the whole request was read (413). The rest must be read all the same, or the
+        // caller's next request waits behind it on the same connection.
+        answered.once("end", () => {
+          request.unpipe(upstream);
+          request.resume();
+        });
       });
       upstream.once("error", (error) => {
         // Also what a caller who went away looks like from here.

@@ -3,7 +3,7 @@
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const require = createRequire(import.meta.url);
@@ -11,8 +11,8 @@ const require = createRequire(import.meta.url);
 /** The folder that holds package.json and supabase/. */
 export const projectRoot = fileURLToPath(new URL("../../", import.meta.url)).replace(/[\\/]$/, "");
 
-/** The data directory of the interactive stack (`npm start`). */
-export const persistentDataDir = join(projectRoot, ".holdfast");
+/** The data directory of the interactive stack (`npm start`); the environment may name another. */
+export const persistentDataDir = resolve(process.env.HOLDFAST_DATA_DIR ?? join(projectRoot, ".holdfast"));
 
 /** A path inside the project. */
 export function projectPath(...parts: string[]): string {

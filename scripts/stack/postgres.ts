@@ -3,10 +3,10 @@
 
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
 import { createWriteStream, existsSync } from "node:fs";
-import { chmod, chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { packageDir } from "./paths.ts";
@@ -48,9 +48,9 @@ type RunAs = Pick<SpawnOptions, "uid" | "gid">;
 
 /** Creates the cluster if it is new, starts it and waits until it answers. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const binaries = await findBinaries();
-  const extensionDir = join(binaries.initdb, "..", "..", "share", "postgresql", "extension");
-  const [runAs] = await Promise.all([unprivilegedUser(), installPgtap(extensionDir)]);
+  const runAs = await unprivilegedUser();
+  const binaries = await reachable(await findBinaries(), runAs, options.dataDir);
+  await installPgtap(join(binaries.initdb, "..", "..", "share", "postgresql", "extension"));
   const cluster = join(options.dataDir, "postgres");
   if (!existsSync(join(cluster, "PG_VERSION")))
     await createCluster(cluster, binaries, runAs, options.temporary);
@@ -117,6 +117,31 @@ async function unprivilegedUser(): Promise<RunAs> {
   const known = await idOf("-u").catch(() => undefined);
   if (known === undefined) await run("useradd", ["--system", "--user-group", "--no-create-home", "postgres"]);
   return { uid: await idOf("-u"), gid: await idOf("-g") };
+}
+
+/**
+ * Root may keep the project where Postgres' own user cannot go, /root for one: then the binaries are used from a copy
+ * in the data directory, which that user can reach or nothing will work.
+ */
+async function reachable(binaries: Binaries, runAs: RunAs, dataDir: string): Promise<Binaries> {
+  if (runAs.uid === undefined) return binaries;
+  if (!(await othersMayEnter(dataDir))) {
+    throw new Error(
+      `Started by root, Postgres runs as user postgres, who cannot reach ${dataDir}. ` +
+        "Start as another user, or set HOLDFAST_DATA_DIR to a folder that others may enter, under /var/lib for one.",
+    );
+  }
+  const native = join(binaries.initdb, "..", "..");
+  if (await othersMayEnter(native)) return binaries;
+  const copy = join(dataDir, "binaries");
+  await cp(native, copy, { recursive: true, force: false, verbatimSymlinks: true });
+  return { initdb: join(copy, "bin", "initdb"), postgres: join(copy, "bin", "postgres") };
+}
+
+async function othersMayEnter(folder: string): Promise<boolean> {
+  const { mode } = await stat(folder);
+  if ((mode & 0o001) === 0) return false;
+  return dirname(folder) === folder || othersMayEnter(dirname(folder));
 }
 
 async function createCluster(

@@ -173,16 +173,42 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
-                },"session_holds": {
+                },"session_groups": {
                   Row: {
-                    "batch_key": string,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"expires_at": string,"id": string,"is_group": boolean,"organization_id": string,"room_id": string | null,"service_id": string,"session_id": string | null,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null
+                    "created_at": string,"created_by": string | null,"end_time": string,"id": string,"is_group": boolean,"organization_id": string,"service_id": string,"start_time": string,"therapist_id": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "batch_key": string,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"expires_at": string,"id"?: string,"is_group": boolean,"organization_id": string,"room_id"?: string | null,"service_id": string,"session_id"?: string | null,"slot_id": string,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null
+                    "created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"is_group"?: boolean,"organization_id": string,"service_id": string,"start_time": string,"therapist_id": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "batch_key"?: string,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"expires_at"?: string,"id"?: string,"is_group"?: boolean,"organization_id"?: string,"room_id"?: string | null,"service_id"?: string,"session_id"?: string | null,"slot_id"?: string,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"is_group"?: boolean,"organization_id"?: string,"service_id"?: string,"start_time"?: string,"therapist_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "session_groups_service_fkey"
+      columns: ["organization_id","service_id","is_group"]
+isOneToOne: false
+      referencedRelation: "services"
+      referencedColumns: ["organization_id","id","is_group"]
+    },{
+      foreignKeyName: "session_groups_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"session_holds": {
+                  Row: {
+                    "batch_key": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"expires_at": string,"id": string,"organization_id": string,"room_id": string | null,"service_id": string,"session_id": string | null,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "batch_key": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"expires_at": string,"id"?: string,"organization_id": string,"room_id"?: string | null,"service_id": string,"session_id"?: string | null,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "batch_key"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"expires_at"?: string,"id"?: string,"organization_id"?: string,"room_id"?: string | null,"service_id"?: string,"session_id"?: string | null,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -199,10 +225,10 @@ isOneToOne: false
       referencedColumns: ["organization_id","id"]
     },{
       foreignKeyName: "session_holds_service_fkey"
-      columns: ["organization_id","service_id","client_lane","is_group"]
+      columns: ["organization_id","service_id","client_lane"]
 isOneToOne: false
       referencedRelation: "services"
-      referencedColumns: ["organization_id","id","client_lane","is_group"]
+      referencedColumns: ["organization_id","id","client_lane"]
     },{
       foreignKeyName: "session_holds_session_fkey"
       columns: ["organization_id","session_id"]
@@ -219,14 +245,14 @@ isOneToOne: false
                   ]
                 },"sessions": {
                   Row: {
-                    "cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"id": string,"is_group": boolean,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
+                    "cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"group_id": string | null,"id": string,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"is_group": boolean,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id": string,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
+                    "cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"group_id"?: string | null,"id"?: string,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
                   }
                   Update: {
-                    "cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"is_group"?: boolean,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: string,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
+                    "cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"group_id"?: string | null,"id"?: string,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
                   }
                   Relationships: [
                     {
@@ -236,6 +262,12 @@ isOneToOne: false
       referencedRelation: "clients"
       referencedColumns: ["organization_id","id"]
     },{
+      foreignKeyName: "sessions_group_fkey"
+      columns: ["organization_id","group_id","therapist_id","service_id","start_time","end_time"]
+isOneToOne: false
+      referencedRelation: "session_groups"
+      referencedColumns: ["organization_id","id","therapist_id","service_id","start_time","end_time"]
+    },{
       foreignKeyName: "sessions_room_fkey"
       columns: ["organization_id","room_id"]
 isOneToOne: false
@@ -243,10 +275,10 @@ isOneToOne: false
       referencedColumns: ["organization_id","id"]
     },{
       foreignKeyName: "sessions_service_fkey"
-      columns: ["organization_id","service_id","client_lane","is_group"]
+      columns: ["organization_id","service_id","client_lane"]
 isOneToOne: false
       referencedRelation: "services"
-      referencedColumns: ["organization_id","id","client_lane","is_group"]
+      referencedColumns: ["organization_id","id","client_lane"]
     },{
       foreignKeyName: "sessions_therapist_fkey"
       columns: ["organization_id","therapist_id"]

@@ -132,10 +132,12 @@ alter table app.time_zones enable row level security;
 
 create function app.utc_offset_minutes(moment timestamptz, time_zone text)
 returns integer
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select (extract(epoch from (moment at time zone time_zone) - (moment at time zone 'UTC')) / 60)::integer
+begin
+  return extract(epoch from (moment at time zone time_zone) - (moment at time zone 'UTC')) / 60;
+end
 $$;
 comment on function app.utc_offset_minutes is 'Minutes east of UTC that an IANA zone observes at an instant.';

@@ -22,7 +22,6 @@ create table public.organizations (
 comment on table public.organizations is 'A clinic: the tenant. Every tenant row names its organization.';
 comment on column public.organizations.requires_mfa is 'When true, booking demands a second factor (aal2) from everybody.';
 comment on column public.organizations.calls_per_minute is 'Calls of booking operations allowed per user and minute.';
-create index organizations_time_zone_idx on public.organizations (time_zone);
 select app.add_stamps('public.organizations');
 
 create table public.user_roles (
@@ -44,8 +43,26 @@ create table public.user_roles (
 comment on table public.user_roles is 'User x organization x role. History is kept: a role ends by revoked_at or expires_at.';
 create unique index user_roles_one_live_grant_idx on public.user_roles (user_id, organization_id, role)
   where revoked_at is null;
+create index user_roles_user_id_idx on public.user_roles (user_id);
 create index user_roles_organization_id_idx on public.user_roles (organization_id);
 select app.add_stamps('public.user_roles');
+
+create function app.keep_revocation()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'check_violation',
+    schema = 'public', table = 'user_roles', constraint = 'user_roles_revoked_for_good',
+    message = 'a revoked role stays revoked, grant it anew: constraint "user_roles_revoked_for_good"';
+end
+$$;
+comment on function app.keep_revocation is 'History is kept: what was revoked, and when, is not taken back.';
+create trigger keep_revocation before update of revoked_at on public.user_roles
+  for each row when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at)
+  execute function app.keep_revocation();
 
 create table public.role_permissions (
   role text not null,
@@ -64,8 +81,8 @@ insert into public.role_permissions (role, permission) values
 -- ---------------------------------------------------------------------------------------------------------
 -- "May this user": the one place that answers it
 -- ---------------------------------------------------------------------------------------------------------
--- These are security definer because they read user_roles on behalf of policies, and user_roles has policies
--- of its own that call them. Each answers only about auth.uid(). plpgsql stable in the array form: evaluated
+-- Each answers only about auth.uid(). org_ids_with_role is security definer because it reads user_roles on behalf
+-- of policies, those of user_roles among them; the others stand on it. plpgsql stable in the array form: evaluated
 -- once a statement as an InitPlan, where a per-row form costs two orders of magnitude.
 
 create function app.org_ids_with_role(variadic roles text[])
@@ -95,7 +112,6 @@ create function app.org_ids()
 returns uuid[]
 language plpgsql
 stable
-security definer
 set search_path = ''
 as $$
 begin
@@ -111,7 +127,6 @@ create function app.org_ids_with_permission(wanted text)
 returns uuid[]
 language plpgsql
 stable
-security definer
 set search_path = ''
 as $$
 begin
@@ -125,7 +140,6 @@ create function app.user_has_role_for_org(organization uuid, variadic roles text
 returns boolean
 language plpgsql
 stable
-security definer
 set search_path = ''
 as $$
 begin
@@ -148,7 +162,14 @@ alter table public.role_permissions enable row level security;
 
 grant select (id, name, time_zone, requires_mfa) on public.organizations to authenticated;
 grant select on public.user_roles, public.role_permissions to authenticated;
-grant select, insert, update on public.organizations, public.user_roles to service_role;
+grant select,
+  insert (id, name, time_zone, requires_mfa, calls_per_minute),
+  update (name, time_zone, requires_mfa, calls_per_minute)
+on public.organizations to service_role;
+grant select,
+  insert (organization_id, user_id, role, granted_by, expires_at),
+  update (expires_at, revoked_at)
+on public.user_roles to service_role;
 grant select on public.role_permissions to service_role;
 
 create policy "members see their organization" on public.organizations

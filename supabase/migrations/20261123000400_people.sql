@@ -171,8 +171,22 @@ alter table public.rooms enable row level security;
 alter table public.care_team_assignments enable row level security;
 
 grant select on public.therapists, public.clients, public.rooms, public.care_team_assignments to authenticated;
-grant select, insert, update on
-  public.therapists, public.clients, public.rooms, public.care_team_assignments to service_role;
+grant select,
+  insert (id, organization_id, user_id, display_name, credential),
+  update (user_id, display_name, credential, status)
+on public.therapists to service_role;
+grant select,
+  insert (id, organization_id, full_name),
+  update (full_name, status, deleted_at)
+on public.clients to service_role;
+grant select,
+  insert (id, organization_id, name),
+  update (name)
+on public.rooms to service_role;
+grant select,
+  insert (organization_id, therapist_id, client_id, team_role, starts_on, ends_on),
+  update (ends_on)
+on public.care_team_assignments to service_role;
 
 create policy role_scoped_select on public.therapists
   for select to authenticated
@@ -237,7 +251,9 @@ as $$
       'therapist_id', (
         select therapist.id
         from public.therapists therapist
-        where therapist.user_id = of_user and therapist.organization_id = active.organization_id)))
+        where therapist.user_id = of_user
+          and therapist.organization_id = active.organization_id
+          and therapist.status = 'active')))
     from active),
     '{}')
 $$;

@@ -39,7 +39,8 @@ create table public.services (
   updated_by uuid,
   constraint services_organization_id_id_key unique (organization_id, id),
   constraint services_code_unique unique (organization_id, service_code),
-  constraint services_booking_facts_key unique (organization_id, id, client_lane, is_group),
+  constraint services_lane_key unique (organization_id, id, client_lane),
+  constraint services_group_key unique (organization_id, id, is_group),
   constraint services_service_code_length check (length(service_code) between 1 and 20),
   constraint services_name_length check (length(name) between 1 and 200),
   constraint services_client_lane_known check (client_lane in (0, 1))
@@ -53,12 +54,14 @@ select app.add_stamps('public.services');
 
 create function app.units(minutes numeric)
 returns integer
-language sql
+language plpgsql
 immutable
 strict
 set search_path = ''
 as $$
-  select floor((minutes + 7) / 15)::integer
+begin
+  return floor((minutes + 7) / 15);
+end
 $$;
 comment on function app.units is
   '15-minute units of a duration by the CPT midpoint rule: under 8 minutes 0, 8 to 22 1, 23 to 37 2, ...';
@@ -68,7 +71,10 @@ alter table public.services enable row level security;
 
 grant select on public.cpt_codes, public.services to authenticated;
 grant select on public.cpt_codes to service_role;
-grant select, insert, update on public.services to service_role;
+grant select,
+  insert (id, organization_id, service_code, name, cpt_code, client_lane, is_group),
+  update (service_code, name, cpt_code, client_lane, is_group)
+on public.services to service_role;
 
 create policy "everybody signed in reads the codes" on public.cpt_codes
   for select to authenticated

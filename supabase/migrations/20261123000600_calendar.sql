@@ -72,93 +72,71 @@ comment on function app.lock_subjects is
 -- What is claimed, what is open
 -- ---------------------------------------------------------------------------------------------------------
 
+-- Every booking asks these several times. They are plpgsql because it keeps its plans, and arrays because an
+-- expression without a query costs next to nothing.
+
 create function app.claims_of(
   claim_id uuid, kind text, organization_id uuid, therapist_id uuid, client_id uuid, room_id uuid,
   client_lane smallint, during tstzrange, slot_id uuid, expires_at timestamptz
 )
-returns setof public.calendar_claims
-language sql
+returns public.calendar_claims[]
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select claim_id, subject.id, subject.lane, subject.kind, organization_id, during, slot_id, claims_of.kind, expires_at
-  from (values
-    (therapist_id, 0::smallint, 'therapist'),
-    (client_id, client_lane, 'client'),
-    (room_id, 0::smallint, 'room')
-  ) as subject (id, lane, kind)
-  where subject.id is not null
+declare
+  claims public.calendar_claims[] := array[
+    row(claim_id, therapist_id, 0, 'therapist', organization_id, during, slot_id, kind, expires_at),
+    row(claim_id, client_id, client_lane, 'client', organization_id, during, slot_id, kind, expires_at)
+  ]::public.calendar_claims[];
+begin
+  if room_id is not null then
+    claims := claims
+      || row(claim_id, room_id, 0, 'room', organization_id, during, slot_id, kind, expires_at)::public.calendar_claims;
+  end if;
+  return claims;
+end
 $$;
 comment on function app.claims_of is 'The claims that one booking of a therapist, a client and perhaps a room makes.';
 
 create function app.blocking_claims(wanted public.calendar_claims)
 returns setof public.calendar_claims
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select
-    claim.claim_id, claim.subject_id, claim.lane, claim.subject_kind, claim.organization_id, claim.during,
-    claim.slot_id, claim.kind, claim.expires_at
-  from public.calendar_claims claim
-  where claim.subject_id = wanted.subject_id
-    and claim.lane = wanted.lane
-    and claim.during && wanted.during
-    and claim.slot_id <> wanted.slot_id
-    and (claim.expires_at is null or claim.expires_at > clock_timestamp())
+begin
+  return query
+    select
+      claim.claim_id, claim.subject_id, claim.lane, claim.subject_kind, claim.organization_id, claim.during,
+      claim.slot_id, claim.kind, claim.expires_at
+    from public.calendar_claims claim
+    where claim.subject_id = wanted.subject_id
+      and claim.lane = wanted.lane
+      and claim.during && wanted.during
+      and claim.slot_id <> wanted.slot_id
+      and (claim.expires_at is null or claim.expires_at > clock_timestamp());
+end
 $$;
 comment on function app.blocking_claims is 'The live claims that stand in the way of a wanted one.';
 
 create function app.open_time(wanted public.calendar_claims[], within tstzrange)
 returns tstzmultirange
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select tstzmultirange(within) - coalesce(range_agg(claim.during), '{}'::tstzmultirange)
-  from unnest(wanted) want
-  cross join lateral app.blocking_claims(row(
-    want.claim_id, want.subject_id, want.lane, want.subject_kind, want.organization_id, within,
-    want.slot_id, want.kind, want.expires_at)::public.calendar_claims) claim
+begin
+  return (
+    select tstzmultirange(within) - coalesce(range_agg(claim.during), '{}'::tstzmultirange)
+    from unnest(wanted) want
+    cross join lateral app.blocking_claims(row(
+      want.claim_id, want.subject_id, want.lane, want.subject_kind, want.organization_id, within,
+      want.slot_id, want.kind, want.expires_at)::public.calendar_claims) claim);
+end
 $$;
 comment on function app.open_time is
   'The parts of a range in which none of the wanted claims'' subjects is taken: the range minus what is claimed.';
-
-create function app.nearest_open_times(wanted public.calendar_claims[], how_many integer default 3)
-returns table (start_time timestamptz, end_time timestamptz)
-language sql
-stable
-set search_path = ''
-as $$
-  with want as (
-    select lower(wanted[1].during) as start_time, upper(wanted[1].during) - lower(wanted[1].during) as length
-  ),
-  gap as (
-    select range.lower_bound, range.upper_bound - want.length as last_start
-    from want
-    cross join lateral unnest(app.open_time(wanted, tstzrange(
-      greatest(want.start_time - interval '7 days', date_bin('5 minutes', clock_timestamp(), 'epoch') + interval '5 minutes'),
-      want.start_time + interval '7 days' + want.length))) as open (during)
-    cross join lateral (values (lower(open.during), upper(open.during))) as range (lower_bound, upper_bound)
-    where range.upper_bound - range.lower_bound >= want.length
-  ),
-  -- In each gap the start nearest to the wanted one, and its neighbours at the session's own length.
-  candidate as (
-    select nearest.start_time + step.number * want.length as start_time
-    from want
-    cross join gap
-    cross join lateral (values (least(greatest(want.start_time, gap.lower_bound), gap.last_start))) as nearest (start_time)
-    cross join generate_series(1 - how_many, how_many - 1) as step (number)
-    where nearest.start_time + step.number * want.length between gap.lower_bound and gap.last_start
-  )
-  select candidate.start_time, candidate.start_time + want.length
-  from candidate
-  cross join want
-  order by abs(extract(epoch from candidate.start_time - want.start_time)), candidate.start_time
-  limit how_many
-$$;
-comment on function app.nearest_open_times is
-  'The open times of the same length nearest to the wanted one, within seven days either way and not in the past.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Writing
@@ -170,19 +148,29 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  kept integer;
+  turned integer;
+  moved integer;
   added integer;
 begin
+  -- A claim whose time stays as it is conflicts with nothing: the usual way of a hold that is confirmed.
   update public.calendar_claims claim
-  set kind = want.kind, expires_at = want.expires_at, during = want.during, slot_id = want.slot_id
+  set kind = want.kind, expires_at = want.expires_at
   from unnest(desired) want
-  where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane;
-  get diagnostics kept = row_count;
-  if kept = cardinality(desired) then
+  where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
+    and claim.during = want.during and claim.slot_id = want.slot_id;
+  get diagnostics turned = row_count;
+  if turned = cardinality(desired) then
     return;
   end if;
 
   perform app.expire_holds_in_the_way(desired);
+
+  update public.calendar_claims claim
+  set kind = want.kind, expires_at = want.expires_at, during = want.during, slot_id = want.slot_id
+  from unnest(desired) want
+  where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
+    and (claim.during <> want.during or claim.slot_id <> want.slot_id);
+  get diagnostics moved = row_count;
 
   insert into public.calendar_claims (
     claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind, expires_at)
@@ -200,7 +188,7 @@ begin
 
   -- A plain insert would wait inside the exclusion constraint, and callers that wait there deadlock. So the
   -- insert skips what conflicts, and a claim that is missing afterwards is the conflict.
-  if kept + added < cardinality(desired) then
+  if turned + moved + added < cardinality(desired) then
     raise exception using
       errcode = 'exclusion_violation',
       schema = 'public', table = 'calendar_claims', constraint = 'calendar_claims_no_overlap',
@@ -209,20 +197,22 @@ begin
 end
 $$;
 comment on function app.write_claims is
-  'Makes the ledger hold the desired claims: turns those it has, adds the others, or raises 23P01 and adds none.';
+  'Makes the ledger hold the desired claims: turns or moves those it has and adds the others, or raises 23P01.';
 
 create function app.free_claims(claim_ids uuid[], of_kind text, except_claims public.calendar_claims[])
 returns void
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
   delete from public.calendar_claims claim
   where claim.claim_id = any (claim_ids)
     and claim.kind = of_kind
     and not exists (
       select
       from unnest(except_claims) kept
-      where kept.claim_id = claim.claim_id and kept.subject_id = claim.subject_id and kept.lane = claim.lane)
+      where kept.claim_id = claim.claim_id and kept.subject_id = claim.subject_id and kept.lane = claim.lane);
+end
 $$;
 comment on function app.free_claims is
   'Frees the time of claims of one kind. A hold that was confirmed frees nothing: its claims are a session''s by then.';

@@ -6,6 +6,34 @@
 --   * A session's status moves only along app.session_transitions.
 --   * Every hold, confirmation, release, expiry, move and cancellation leaves an audit event, whoever wrote it.
 
+create table public.session_groups (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null,
+  therapist_id uuid not null,
+  service_id uuid not null,
+  is_group boolean not null default true,
+  start_time timestamptz not null,
+  end_time timestamptz not null,
+  created_at timestamptz not null,
+  created_by uuid,
+  updated_at timestamptz not null,
+  updated_by uuid,
+  constraint session_groups_members_key
+    unique (organization_id, id, therapist_id, service_id, start_time, end_time),
+  constraint session_groups_therapist_fkey
+    foreign key (organization_id, therapist_id) references public.therapists (organization_id, id),
+  constraint session_groups_service_fkey
+    foreign key (organization_id, service_id, is_group) references public.services (organization_id, id, is_group),
+  constraint session_groups_of_group_services_only check (is_group),
+  constraint session_groups_time_order check (end_time > start_time)
+);
+comment on table public.session_groups is
+  'One slot of a therapist that several clients share. Every member session has the group''s therapist, service and '
+  'time, by foreign key: moving the group moves its members.';
+create index session_groups_therapist_idx on public.session_groups (organization_id, therapist_id);
+create index session_groups_service_idx on public.session_groups (organization_id, service_id);
+select app.add_stamps('public.session_groups');
+
 create table public.sessions (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null,
@@ -14,11 +42,11 @@ create table public.sessions (
   room_id uuid,
   service_id uuid not null,
   client_lane smallint not null,
-  is_group boolean not null,
+  group_id uuid,
   start_time timestamptz not null,
   end_time timestamptz not null,
   time_zone text not null references app.time_zones (name),
-  slot_id uuid not null,
+  slot_id uuid not null generated always as (coalesce(group_id, id)) stored,
   claim_id uuid not null,
   series_id uuid,
   status text not null default 'scheduled',
@@ -41,12 +69,14 @@ create table public.sessions (
   constraint sessions_room_fkey
     foreign key (organization_id, room_id) references public.rooms (organization_id, id),
   constraint sessions_service_fkey
-    foreign key (organization_id, service_id, client_lane, is_group)
-    references public.services (organization_id, id, client_lane, is_group),
+    foreign key (organization_id, service_id, client_lane) references public.services (organization_id, id, client_lane),
+  constraint sessions_group_fkey
+    foreign key (organization_id, group_id, therapist_id, service_id, start_time, end_time)
+    references public.session_groups (organization_id, id, therapist_id, service_id, start_time, end_time)
+    on update cascade,
   constraint sessions_time_order check (end_time > start_time),
   constraint sessions_at_most_a_day check (end_time - start_time <= interval '24 hours'),
   constraint sessions_time_finite check (isfinite(start_time) and isfinite(end_time)),
-  constraint sessions_slot_shared_by_groups_only check (is_group or slot_id = id),
   constraint sessions_status_known
     check (status in ('scheduled', 'in_progress', 'completed', 'no_show', 'cancelled')),
   constraint sessions_place_of_service_form check (place_of_service ~ '^[0-9]{2}$'),
@@ -59,11 +89,17 @@ create table public.sessions (
 ) with (fillfactor = 85);
 comment on table public.sessions is 'A booked session of one therapist with one client. Cancelled, never deleted.';
 comment on column public.sessions.cancellation_reason is 'PHI: free text.';
+comment on column public.sessions.slot_id is 'The group''s slot, or one of its own: only members of a group share a slot.';
+comment on column public.sessions.claim_id is
+  'Its claims in the ledger: its own id, or that of the hold that last moved it. Written by the ledger''s functions only.';
 comment on column public.sessions.series_id is 'The batch this session was booked in; null when it was booked alone.';
 create index sessions_organization_id_start_time_idx on public.sessions (organization_id, start_time);
 create index sessions_therapist_id_start_time_idx on public.sessions (therapist_id, start_time);
 create index sessions_client_id_start_time_idx on public.sessions (client_id, start_time);
 create index sessions_series_id_start_time_idx on public.sessions (series_id, start_time);
+create unique index sessions_client_once_per_group_idx on public.sessions (group_id, client_id)
+  where group_id is not null and status in ('scheduled', 'in_progress', 'completed');
+create index sessions_group_idx on public.sessions (organization_id, group_id) where group_id is not null;
 create index sessions_room_idx on public.sessions (organization_id, room_id) where room_id is not null;
 create index sessions_service_idx on public.sessions (organization_id, service_id);
 select app.add_stamps('public.sessions', 'status', 'version');
@@ -77,13 +113,11 @@ create table public.session_holds (
   room_id uuid,
   service_id uuid not null,
   client_lane smallint not null,
-  is_group boolean not null,
   session_id uuid,
   start_time timestamptz not null,
   end_time timestamptz not null,
   time_zone text not null references app.time_zones (name),
-  slot_id uuid not null,
-  claim_id uuid not null,
+  slot_id uuid not null generated always as (coalesce(session_id, id)) stored,
   status text not null default 'held',
   expires_at timestamptz not null,
   status_changed_at timestamptz not null,
@@ -92,7 +126,7 @@ create table public.session_holds (
   created_by uuid,
   updated_at timestamptz not null,
   updated_by uuid,
-  constraint session_holds_claim_id_key unique (claim_id),
+  constraint session_holds_organization_id_id_key unique (organization_id, id),
   constraint session_holds_therapist_fkey
     foreign key (organization_id, therapist_id) references public.therapists (organization_id, id),
   constraint session_holds_client_fkey
@@ -100,15 +134,13 @@ create table public.session_holds (
   constraint session_holds_room_fkey
     foreign key (organization_id, room_id) references public.rooms (organization_id, id),
   constraint session_holds_service_fkey
-    foreign key (organization_id, service_id, client_lane, is_group)
-    references public.services (organization_id, id, client_lane, is_group),
+    foreign key (organization_id, service_id, client_lane) references public.services (organization_id, id, client_lane),
   constraint session_holds_session_fkey
     foreign key (organization_id, session_id) references public.sessions (organization_id, id),
   constraint session_holds_time_order check (end_time > start_time),
   constraint session_holds_at_most_a_day check (end_time - start_time <= interval '24 hours'),
   constraint session_holds_time_finite check (isfinite(start_time) and isfinite(end_time)),
   constraint session_holds_at_most_900_seconds check (expires_at <= created_at + interval '900 seconds'),
-  constraint session_holds_slot_shared_by_groups_only check (is_group or slot_id = coalesce(session_id, id)),
   constraint session_holds_status_known check (status in ('held', 'confirmed', 'released', 'expired'))
 ) with (fillfactor = 85);
 comment on table public.session_holds is
@@ -176,13 +208,13 @@ security definer
 set search_path = ''
 as $$
 begin
-  select service.client_lane, service.is_group
-  into new.client_lane, new.is_group
-  from public.services service
-  where service.organization_id = new.organization_id and service.id = new.service_id;
-
-  if tg_op = 'INSERT' then
-    new.slot_id := coalesce(new.slot_id, new.id);
+  -- An unknown service is refused by its foreign key, not by a lane that is missing.
+  new.client_lane := coalesce(
+    (select service.client_lane
+      from public.services service
+      where service.organization_id = new.organization_id and service.id = new.service_id),
+    0);
+  if tg_op = 'INSERT' and tg_table_name = 'sessions' then
     new.claim_id := coalesce(new.claim_id, new.id);
   end if;
 
@@ -194,13 +226,13 @@ begin
 end
 $$;
 comment on function app.prepare_booking is
-  'Fills lane and group from the service, slot and claim from the row itself, and locks the subjects, so that a '
-  'writer that goes round the RPCs queues like them. Definer: reads services for writers that may not.';
+  'Fills the lane from the service and the claim from the row itself, and locks the subjects, so that a writer that '
+  'goes round the RPCs queues like them. Definer: reads services for writers that may not.';
 create trigger prepare_booking
-  before insert or update of therapist_id, client_id, room_id, service_id, start_time, end_time, slot_id, claim_id, status
+  before insert or update of therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, claim_id, status
   on public.sessions for each row execute function app.prepare_booking();
 create trigger prepare_booking
-  before insert or update of therapist_id, client_id, room_id, service_id, start_time, end_time, slot_id, claim_id, status
+  before insert or update of therapist_id, client_id, room_id, service_id, session_id, start_time, end_time, status
   on public.session_holds for each row execute function app.prepare_booking();
 
 -- ---------------------------------------------------------------------------------------------------------
@@ -208,40 +240,49 @@ create trigger prepare_booking
 -- ---------------------------------------------------------------------------------------------------------
 
 create function app.claims_of_hold(hold public.session_holds)
-returns setof public.calendar_claims
-language sql
+returns public.calendar_claims[]
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select claim.claim_id, claim.subject_id, claim.lane, claim.subject_kind, claim.organization_id, claim.during,
-    claim.slot_id, claim.kind, claim.expires_at
-  from app.claims_of(
-    hold.claim_id, 'hold', hold.organization_id, hold.therapist_id, hold.client_id, hold.room_id, hold.client_lane,
-    tstzrange(hold.start_time, hold.end_time), hold.slot_id, hold.expires_at) claim
-  where hold.status = 'held'
+begin
+  if hold.status <> 'held' then
+    return '{}';
+  end if;
+  return app.claims_of(
+    hold.id, 'hold', hold.organization_id, hold.therapist_id, hold.client_id, hold.room_id, hold.client_lane,
+    tstzrange(hold.start_time, hold.end_time), hold.slot_id, hold.expires_at);
+end
 $$;
 comment on function app.claims_of_hold is 'What a hold claims: nothing once it has ended.';
 
 create function app.claims_of_session(session public.sessions)
-returns setof public.calendar_claims
-language sql
+returns public.calendar_claims[]
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select claim.claim_id, claim.subject_id, claim.lane, claim.subject_kind, claim.organization_id, claim.during,
-    claim.slot_id, claim.kind, claim.expires_at
-  from app.claims_of(
+begin
+  if session.status not in ('scheduled', 'in_progress', 'completed') then
+    return '{}';
+  end if;
+  return app.claims_of(
     session.claim_id, 'session', session.organization_id, session.therapist_id, session.client_id, session.room_id,
-    session.client_lane, tstzrange(session.start_time, session.end_time), session.slot_id, null) claim
-  where session.status in ('scheduled', 'in_progress', 'completed')
+    session.client_lane, tstzrange(session.start_time, session.end_time), session.slot_id, null);
+end
 $$;
 comment on function app.claims_of_session is 'What a session claims: nothing once it is cancelled or a no-show.';
+
+-- These plan once and by index. A connection that planned when the tables were empty would else read them whole
+-- until the next ANALYZE, and planning anew for every call costs more than the work itself.
 
 create function app.keep_ledger_for_holds()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   changed uuid[];
@@ -249,25 +290,24 @@ declare
 begin
   if tg_op = 'INSERT' then
     perform app.write_claims(array(
-      select claim from new_rows hold cross join lateral app.claims_of_hold(hold) claim));
+      select claim from new_rows hold cross join lateral unnest(app.claims_of_hold(hold)) claim));
     insert into audit.events (organization_id, action, table_name, row_id)
     select hold.organization_id, 'hold.created', 'session_holds', hold.id from new_rows hold order by hold.start_time;
     return null;
   end if;
 
   if tg_op = 'UPDATE' then
-    select coalesce(array_agg(before.claim_id), '{}') into changed
+    select coalesce(array_agg(before.id), '{}') into changed
     from old_rows before
     join new_rows hold on hold.id = before.id
-    where array(select claim from app.claims_of_hold(before) claim)
-      is distinct from array(select claim from app.claims_of_hold(hold) claim);
+    where app.claims_of_hold(before) <> app.claims_of_hold(hold);
     desired := array(
       select claim
       from new_rows hold
-      join old_rows before on before.id = hold.id and before.claim_id = any (changed)
-      cross join lateral app.claims_of_hold(hold) claim);
+      join old_rows before on before.id = hold.id and before.id = any (changed)
+      cross join lateral unnest(app.claims_of_hold(hold)) claim);
   else
-    changed := array(select hold.claim_id from old_rows hold);
+    changed := array(select hold.id from old_rows hold);
     desired := '{}';
   end if;
   perform app.free_claims(changed, 'hold', desired);
@@ -293,11 +333,27 @@ create trigger keep_ledger_after_update after update on public.session_holds
 create trigger keep_ledger_after_delete after delete on public.session_holds
   referencing old table as old_rows for each statement execute function app.keep_ledger_for_holds();
 
+create function app.end_turned_holds(claim_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update public.session_holds hold
+  set status = 'confirmed'
+  where hold.id = any (claim_ids) and hold.status = 'held';
+end
+$$;
+comment on function app.end_turned_holds is
+  'A session that takes over a hold''s claims confirms the hold: the two cannot be done apart.';
+
 create function app.keep_ledger_for_sessions()
 returns trigger
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   changed uuid[];
@@ -305,11 +361,12 @@ declare
 begin
   if tg_op = 'INSERT' then
     perform app.write_claims(array(
-      select claim from new_rows session cross join lateral app.claims_of_session(session) claim));
+      select claim from new_rows session cross join lateral unnest(app.claims_of_session(session)) claim));
     insert into audit.events (organization_id, action, table_name, row_id)
     select session.organization_id, 'session.' || session.status, 'sessions', session.id
     from new_rows session
     order by session.start_time;
+    perform app.end_turned_holds(array(select session.claim_id from new_rows session));
     return null;
   end if;
 
@@ -317,13 +374,12 @@ begin
     select coalesce(array_agg(before.claim_id), '{}') into changed
     from old_rows before
     join new_rows session on session.id = before.id
-    where array(select claim from app.claims_of_session(before) claim)
-      is distinct from array(select claim from app.claims_of_session(session) claim);
+    where app.claims_of_session(before) <> app.claims_of_session(session);
     desired := array(
       select claim
       from new_rows session
       join old_rows before on before.id = session.id and before.claim_id = any (changed)
-      cross join lateral app.claims_of_session(session) claim);
+      cross join lateral unnest(app.claims_of_session(session)) claim);
   else
     changed := array(select session.claim_id from old_rows session);
     desired := '{}';
@@ -346,6 +402,7 @@ begin
         is distinct from (before.therapist_id, before.client_id, before.room_id, before.start_time, before.end_time)
     ) change (action)
     order by session.start_time;
+    perform app.end_turned_holds(array(select session.claim_id from new_rows session));
   end if;
   return null;
 end
@@ -363,7 +420,7 @@ create trigger keep_ledger_after_delete after delete on public.sessions
 -- Expiry
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.expire_holds(claim_ids uuid[])
+create function app.expire_holds(hold_ids uuid[])
 returns integer
 language plpgsql
 set search_path = ''
@@ -375,7 +432,7 @@ begin
   with due as (
     select hold.id
     from public.session_holds hold
-    where hold.claim_id = any (claim_ids) and hold.status = 'held' and hold.expires_at <= clock_timestamp()
+    where hold.id = any (hold_ids) and hold.status = 'held' and hold.expires_at <= clock_timestamp()
     order by hold.id
     for update
   )
@@ -437,17 +494,19 @@ stable
 set search_path = ''
 as $$
   with owed as (
-    select claim.* from public.session_holds hold cross join lateral app.claims_of_hold(hold) claim
+    select claim.* from public.session_holds hold cross join lateral unnest(app.claims_of_hold(hold)) claim
     union all
-    select claim.* from public.sessions session cross join lateral app.claims_of_session(session) claim
+    select claim.* from public.sessions session cross join lateral unnest(app.claims_of_session(session)) claim
   )
   select 'missing from the ledger', owed.claim_id
   from owed
-  where not exists (select from public.calendar_claims claim where claim = owed)
+  left join public.calendar_claims claim using (claim_id, subject_id, lane)
+  where claim is distinct from owed
   union all
   select 'nobody''s claim', claim.claim_id
   from public.calendar_claims claim
-  where claim.kind in ('hold', 'session') and not exists (select from owed where owed = claim)
+  left join owed using (claim_id, subject_id, lane)
+  where claim.kind in ('hold', 'session') and owed is distinct from claim
   union all
   select 'double booked', claim.claim_id
   from public.calendar_claims claim
@@ -455,7 +514,7 @@ as $$
     on other.subject_id = claim.subject_id and other.lane = claim.lane and other.during && claim.during
   where other.slot_id <> claim.slot_id
   union all
-  select 'confirmed without a session', hold.claim_id
+  select 'confirmed without a session', hold.id
   from public.session_holds hold
   where hold.status = 'confirmed'
     and not exists (select from public.sessions session where session.id = coalesce(hold.session_id, hold.id))
@@ -469,9 +528,22 @@ comment on function app.ledger_faults is
 
 alter table public.sessions enable row level security;
 alter table public.session_holds enable row level security;
+alter table public.session_groups enable row level security;
 
 grant select on public.sessions, public.session_holds to authenticated;
-grant select, insert, update on public.sessions to service_role;
+grant select on public.session_groups to authenticated;
+grant select,
+  insert (
+    organization_id, therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status,
+    place_of_service, cancelled_by, cancellation_reason),
+  update (
+    therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status,
+    place_of_service, cancelled_by, cancellation_reason)
+on public.sessions to service_role;
+grant select,
+  insert (organization_id, therapist_id, service_id, start_time, end_time),
+  update (therapist_id, service_id, start_time, end_time)
+on public.session_groups to service_role;
 grant select on public.session_holds to service_role;
 
 create policy sessions_scoped_access on public.sessions
@@ -484,7 +556,14 @@ create policy sessions_scoped_access on public.sessions
 create policy "holders see their holds and schedulers every hold" on public.session_holds
   for select to authenticated
   using (
-    created_by = (select auth.uid())
+    (created_by = (select auth.uid()) and organization_id = any ((select app.org_ids())::uuid[]))
     or therapist_id = any ((select app.my_therapist_ids())::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
+  );
+
+create policy "therapists see their groups and schedulers every group" on public.session_groups
+  for select to authenticated
+  using (
+    therapist_id = any ((select app.my_therapist_ids())::uuid[])
     or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
   );

@@ -33,34 +33,54 @@ create table app.call_counts (
 comment on table app.call_counts is 'Calls per user in the current minute, for the rate limit.';
 alter table app.call_counts enable row level security;
 
-create function app.count_call(organization uuid)
+create function app.refusal(organization uuid, operation text, problem jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into audit.events (organization_id, action, decision, code, details)
+  values (organization, 'booking.' || operation, 'deny', problem ->> 'code',
+    jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
+  return jsonb_build_object('problem', problem);
+end
+$$;
+comment on function app.refusal is 'Puts a refused call on record (codes and kinds only) and wraps its problem as the answer.';
+
+create function app.count_call(organization uuid, operation text)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-  allowed integer := (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization);
+  allowed integer := coalesce(
+    (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization), 60);
   this_minute timestamptz := date_trunc('minute', clock_timestamp());
   so_far integer;
+  problem jsonb;
 begin
   insert into app.call_counts as counter (user_id, minute, calls)
   values (auth.uid(), this_minute, 1)
   on conflict (user_id) do update
-  set minute = this_minute,
-    calls = case when counter.minute = this_minute then least(counter.calls, allowed) + 1 else 1 end
+  set minute = this_minute, calls = case when counter.minute = this_minute then counter.calls + 1 else 1 end
   returning calls into so_far;
-
   if so_far <= allowed then
     return null;
   end if;
-  return jsonb_build_object(
+
+  problem := jsonb_build_object(
     'code', 'rate_limited',
     'detail', 'Too many calls in this minute.',
     'retry_after', ceil(extract(epoch from this_minute + interval '1 minute' - clock_timestamp())));
+  -- On record once a minute, so that a flood does not fill the audit trail.
+  return case when so_far = allowed + 1
+    then app.refusal(organization, operation, problem)
+    else jsonb_build_object('problem', problem)
+  end;
 end
 $$;
 comment on function app.count_call is
-  'Counts a call of the caller; the problem when the minute''s allowance is used up, else null.';
+  'Counts a call of the caller; the refusal when the minute''s allowance is used up, else null.';
 
 create function app.target_organization(operation text, request jsonb)
 returns uuid
@@ -142,16 +162,18 @@ $$;
 comment on function app.replay is
   'The answer this key already has, null when it has none, or a refusal. Holds the key until the end of the transaction.';
 
-create function app.refusal(organization uuid, operation text, problem jsonb)
+create function app.impossible_value(rule text default null)
 returns jsonb
 language plpgsql
+immutable
 set search_path = ''
 as $$
 begin
-  insert into audit.events (organization_id, action, decision, code, details)
-  values (organization, 'booking.' || operation, 'deny', problem ->> 'code',
-    jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
-  return jsonb_build_object('problem', problem);
+  return jsonb_strip_nulls(jsonb_build_object(
+    'code', 'validation_failed',
+    'detail', 'The request has values that cannot be accepted.',
+    'reason', nullif(rule, '')));
 end
 $$;
-comment on function app.refusal is 'Puts a refused call on record (codes and kinds only) and wraps its problem as the answer.';
+comment on function app.impossible_value is
+  'The problem for a value that a type or a constraint refused; the constraint''s name, and nothing of the row.';

@@ -121,11 +121,9 @@ immutable
 set search_path = ''
 as $$
 begin
-  return array(
-    select claim
-    from app.claims_of(
-      slot_id, 'session', organization, therapist_id, client_id, room_id, client_lane,
-      tstzrange(start_time, end_time), slot_id, null) claim);
+  return app.claims_of(
+    slot_id, 'session', organization, therapist_id, client_id, room_id, client_lane,
+    tstzrange(start_time, end_time), slot_id, null);
 end
 $$;
 comment on function app.wanted_claims is 'What a booking would claim, for asking what stands in its way.';
@@ -156,17 +154,71 @@ as $$
 $$;
 comment on function app.retry_after is 'Seconds until the last blocking hold ends; null when anything but holds is in the way.';
 
-create function app.alternatives(wanted public.calendar_claims[], occurrence integer)
-returns jsonb
-language sql
+create function app.nearest_bookable_times(
+  wanted public.calendar_claims[], besides tstzmultirange, how_many integer default 3
+)
+returns table (start_time timestamptz, end_time timestamptz)
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'occurrence', occurrence, 'start_time', open.start_time, 'end_time', open.end_time)), '[]')
-  from app.nearest_open_times(wanted) open
+declare
+  organization uuid := wanted[1].organization_id;
+  therapist uuid := (select want.subject_id from unnest(wanted) want where want.subject_kind = 'therapist');
+  client uuid := (select want.subject_id from unnest(wanted) want where want.subject_kind = 'client');
+  zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = organization);
+begin
+  return query
+  with want as (
+    select lower(wanted[1].during) as start_time, upper(wanted[1].during) - lower(wanted[1].during) as length
+  ),
+  gap as (
+    select range.lower_bound, range.upper_bound - want.length as last_start
+    from want
+    cross join lateral unnest(app.open_time(wanted, tstzrange(
+      greatest(want.start_time - interval '7 days', date_bin('5 minutes', clock_timestamp(), 'epoch') + interval '5 minutes'),
+      want.start_time + interval '7 days' + want.length)) - besides) as open (during)
+    cross join lateral (values (lower(open.during), upper(open.during))) as range (lower_bound, upper_bound)
+    where range.upper_bound - range.lower_bound >= want.length
+  ),
+  -- In each gap the start nearest to the wanted one, and its neighbours at the session's own length.
+  candidate as (
+    select nearest.start_time + step.number * want.length as start_time
+    from want
+    cross join gap
+    cross join lateral (values (least(greatest(want.start_time, gap.lower_bound), gap.last_start))) as nearest (start_time)
+    cross join generate_series(1 - how_many, how_many - 1) as step (number)
+    where nearest.start_time + step.number * want.length between gap.lower_bound and gap.last_start
+  )
+  select candidate.start_time, candidate.start_time + want.length
+  from candidate
+  cross join want
+  where app.is_on_care_team(organization, therapist, client, (candidate.start_time at time zone zone)::date)
+  order by abs(extract(epoch from candidate.start_time - want.start_time)), candidate.start_time
+  limit how_many;
+end
 $$;
-comment on function app.alternatives is 'Nearest open times of an occurrence, as the wire has them.';
+comment on function app.nearest_bookable_times is
+  'The open times of the same length nearest to the wanted one, within seven days either way, not in the past, and on '
+  'days when the therapist is on the client''s care team, nor in the times besides.';
+
+create function app.alternatives(
+  wanted public.calendar_claims[], occurrence integer, besides tstzmultirange default '{}'
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select jsonb_agg(jsonb_build_object(
+        'occurrence', occurrence, 'start_time', open.start_time, 'end_time', open.end_time))
+      from app.nearest_bookable_times(wanted, besides) open),
+    '[]');
+end
+$$;
+comment on function app.alternatives is 'Nearest bookable times of an occurrence, as the wire has them.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Hold
@@ -255,6 +307,9 @@ begin
   if not exists (select from app.time_zones known where known.name = zone) then
     perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
   end if;
+  if request ->> 'on_conflict' not in ('abort', 'skip') then
+    perform app.refuse_field('on_conflict', 'unknown', 'Must be abort or skip.');
+  end if;
   perform app.check_times(occurrences);
   perform app.check_offsets(occurrences, zone);
   perform app.check_parties(organization, therapist, client, array(select o.start_time from unnest(occurrences) o));
@@ -283,6 +338,8 @@ begin
       perform app.refuse_field('session_id', 'another_session', 'A move keeps the client and the service.');
     elsif moved.status <> 'scheduled' then
       perform app.refuse_field('session_id', 'not_scheduled', 'Only a scheduled session can be moved.');
+    elsif moved.group_id is not null then
+      perform app.refuse_field('session_id', 'in_a_group', 'Move the group, not one of its members.');
     elsif cardinality(occurrences) <> 1 then
       perform app.refuse_field('session_id', 'one_occurrence', 'A move takes exactly one time.');
     end if;
@@ -317,7 +374,10 @@ begin
         'retry_after', app.retry_after(conflicts),
         'alternatives', app.alternatives(app.wanted_claims(
           organization, therapist, client, room, service.client_lane, coalesce(moved.slot_id, batch),
-          first_conflict.start_time, first_conflict.end_time), first_conflict.index))));
+          first_conflict.start_time, first_conflict.end_time), first_conflict.index,
+          (select coalesce(range_agg(tstzrange(other.start_time, other.end_time)), '{}')
+            from unnest(occurrences) other
+            where other.index <> first_conflict.index)))));
   end if;
 
   held_until := clock_timestamp() + make_interval(secs => hold_seconds);
@@ -329,10 +389,10 @@ begin
   written as (
     insert into public.session_holds (
       id, organization_id, batch_key, therapist_id, client_id, room_id, service_id, session_id, start_time, end_time,
-      time_zone, slot_id, expires_at)
+      time_zone, expires_at)
     select
       free.id, organization, case when free.how_many = 1 then free.id else batch end, therapist, client, room,
-      service.id, moved.id, free.start_time, free.end_time, zone, moved.slot_id, held_until
+      service.id, moved.id, free.start_time, free.end_time, zone, held_until
     from free
     order by free.start_time
     returning id, batch_key, start_time, end_time
@@ -463,9 +523,9 @@ as $$
 declare
   still_free boolean := not exists (
     select
-    from app.claims_of(
-      ended.claim_id, 'hold', ended.organization_id, ended.therapist_id, ended.client_id, ended.room_id,
-      ended.client_lane, tstzrange(ended.start_time, ended.end_time), ended.slot_id, null) want
+    from unnest(app.claims_of(
+      ended.id, 'hold', ended.organization_id, ended.therapist_id, ended.client_id, ended.room_id,
+      ended.client_lane, tstzrange(ended.start_time, ended.end_time), ended.slot_id, null)) want
     cross join lateral app.blocking_claims(want) claim);
 begin
   perform app.refuse('hold_expired', 'This hold has ended.', jsonb_build_object(
@@ -523,7 +583,7 @@ begin
     organization, holds[1].therapist_id, holds[1].client_id, array(select hold.start_time from unnest(holds) hold));
   perform app.check_confirmation(holds, request);
 
-  -- The sessions first: they take over the claims, so that ending the holds frees nothing.
+  -- A session takes over its hold's claims, and with that the hold is confirmed (app.end_turned_holds).
   with detail as (
     select hold, coalesce(
       (select item -> 'session' ->> 'place_of_service'
@@ -536,7 +596,7 @@ begin
     update public.sessions session
     set therapist_id = (detail.hold).therapist_id, room_id = (detail.hold).room_id,
       start_time = (detail.hold).start_time, end_time = (detail.hold).end_time,
-      time_zone = (detail.hold).time_zone, claim_id = (detail.hold).claim_id,
+      time_zone = (detail.hold).time_zone, claim_id = (detail.hold).id,
       place_of_service = coalesce(detail.place_of_service, session.place_of_service)
     from detail
     where session.id = (detail.hold).session_id
@@ -544,12 +604,12 @@ begin
   ),
   created as (
     insert into public.sessions as session (
-      id, organization_id, therapist_id, client_id, room_id, service_id, start_time, end_time, time_zone, slot_id,
-      claim_id, series_id, place_of_service)
+      id, organization_id, therapist_id, client_id, room_id, service_id, start_time, end_time, time_zone, series_id,
+      place_of_service)
     select
       (detail.hold).id, (detail.hold).organization_id, (detail.hold).therapist_id, (detail.hold).client_id,
       (detail.hold).room_id, (detail.hold).service_id, (detail.hold).start_time, (detail.hold).end_time,
-      (detail.hold).time_zone, (detail.hold).slot_id, (detail.hold).claim_id,
+      (detail.hold).time_zone,
       nullif((detail.hold).batch_key, (detail.hold).id), detail.place_of_service
     from detail
     where (detail.hold).session_id is null
@@ -563,8 +623,6 @@ begin
   select jsonb_agg(app.session_json(booked.session) order by (booked.session).start_time)
   into confirmed
   from booked;
-
-  update public.session_holds hold set status = 'confirmed' where hold.batch_key = hold_key;
 
   return jsonb_build_object(
     'session', confirmed -> 0,
@@ -599,7 +657,7 @@ begin
     cross join lateral (values (hold.therapist_id), (hold.client_id), (hold.room_id)) as subject (id)));
   holds := array(
     select it from public.session_holds it where hold_key in (it.id, it.batch_key) order by it.id for update);
-  perform app.expire_holds(array(select hold.claim_id from unnest(holds) hold));
+  perform app.expire_holds(array(select hold.id from unnest(holds) hold));
 
   update public.session_holds hold
   set status = 'released'
@@ -676,6 +734,10 @@ begin
     perform app.refuse_field('cancelled_by', 'required', 'Say who cancelled: therapist, client or clinic.');
   end if;
 
+  if request ? 'series_id' and request ->> 'from' is null then
+    perform app.refuse_field('from', 'required', 'Say from when the series is cancelled.');
+  end if;
+
   if request ? 'series_id' then
     wanted := array(
       select session.id
@@ -703,24 +765,29 @@ comment on function app.cancel_sessions is 'Releases holds or cancels sessions. 
 -- The one way in
 -- ---------------------------------------------------------------------------------------------------------
 
+-- Planned once and by index, for the reason given at app.keep_ledger_for_holds.
+
 create function app.run_operation(operation text, request jsonb, idempotency_key text)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
-  organization uuid := app.target_organization(operation, request);
+  organization uuid;
   request_hash bytea := sha256(convert_to(request::text, 'UTF8'));
   data jsonb;
   refusal text;
 begin
   if auth.uid() is null then
-    return app.refusal(organization, operation, '{"code": "unauthenticated"}');
+    return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
 
   begin
+    organization := app.target_organization(operation, request);
     perform app.admit_caller(organization);
     if idempotency_key is not null then
       data := app.replay(organization, operation, idempotency_key, request_hash);
@@ -731,12 +798,15 @@ begin
   exception
     when sqlstate 'HF000' then
       get stacked diagnostics refusal = pg_exception_detail;
-      return app.refusal(organization, operation, refusal::jsonb);
+    when data_exception then
+      refusal := app.impossible_value();
   end;
 
-  -- Outside the blocks that are undone: a refused call counts.
-  refusal := app.count_call(organization);
-  if refusal is not null then
+  -- Outside the blocks that are undone: a refused call counts, only a replay does not.
+  data := app.count_call(organization, operation);
+  if data is not null then
+    return data;
+  elsif refusal is not null then
     return app.refusal(organization, operation, refusal::jsonb);
   end if;
 
@@ -759,6 +829,11 @@ begin
       -- Somebody wrote round the queue: by now they are done, so the next attempt sees what they wrote.
       when deadlock_detected or exclusion_violation then
         null;
+      -- What a direct caller of the RPC may send and the functions' schemas do not let through. Raised, it would
+      -- carry the row.
+      when data_exception or check_violation or not_null_violation then
+        get stacked diagnostics refusal = constraint_name;
+        return app.refusal(organization, operation, app.impossible_value(refusal));
     end;
   end loop;
   return app.refusal(organization, operation, '{"code": "unavailable", "retry_after": 1}');

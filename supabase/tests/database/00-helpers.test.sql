@@ -1,0 +1,288 @@
+-- What the other files stand on. The only file that commits: it makes the schema `tests` anew at every run.
+--
+-- Every row of a fixture has a label, so a test names it as it would in speech, tests.id('north rosa'), and no file
+-- carries ids from one statement to the next.
+begin;
+
+set local client_min_messages = warning;
+drop schema if exists tests cascade;
+create schema tests;
+comment on schema tests is 'Helpers of the pgTAP suite. Not part of the project; not exposed by the API.';
+-- The tests act as these roles, and call the helpers that are granted below while they do.
+grant usage on schema tests to anon, authenticated, service_role;
+
+create function tests.id(label text)
+returns uuid
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(nullif(pg_catalog.current_setting('tests.id_' || pg_catalog.md5(label), true), ''), pg_catalog.md5(label))::uuid
+$$;
+comment on function tests.id is 'The id of the row with this label: made from the label, or the one that tests.name_row gave it.';
+
+create function tests.name_row(label text, id uuid)
+returns uuid
+language sql
+set search_path = ''
+as $$
+  select pg_catalog.set_config('tests.id_' || pg_catalog.md5(label), id::text, true)::uuid
+$$;
+comment on function tests.name_row is 'Gives a label to a row whose id the database made, until the transaction ends.';
+
+create function tests.at(clock text, day integer default 0)
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+  select (current_date + 30 + day + clock::time) at time zone 'America/New_York'
+$$;
+comment on function tests.at is 'A moment a month ahead, by the wall clock of the fixtures'' time zone.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Who acts
+-- ---------------------------------------------------------------------------------------------------------
+
+create function tests.act_as(role_name text, claims jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_catalog.set_config('request.jwt.claims', coalesce(claims::text, ''), true);
+  perform pg_catalog.set_config('role', role_name, true);
+end
+$$;
+comment on function tests.act_as is 'Acts as a database role with a token''s claims until the transaction ends.';
+
+create function tests.authenticate_as(user_id uuid, aal text default 'aal1', claims jsonb default '{}')
+returns void
+language sql
+set search_path = ''
+as $$
+  select tests.act_as('authenticated', pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+    'sub', user_id, 'role', 'authenticated', 'aud', 'authenticated', 'aal', aal, 'is_anonymous', false) || claims))
+$$;
+comment on function tests.authenticate_as is 'Acts as a signed-in user, as the REST server does.';
+
+create function tests.authenticate_as_service_role()
+returns void
+language sql
+set search_path = ''
+as $$
+  select tests.act_as('service_role', '{"role": "service_role"}')
+$$;
+comment on function tests.authenticate_as_service_role is 'Acts as a caller with the secret key.';
+
+create function tests.clear_authentication()
+returns void
+language sql
+set search_path = ''
+as $$
+  select tests.act_as('postgres', null)
+$$;
+comment on function tests.clear_authentication is 'Acts as the owner of the schema again.';
+
+create function tests.keep(name text, answer jsonb)
+returns void
+language sql
+set search_path = ''
+as $$
+  select pg_catalog.set_config('tests.' || name, answer::text, true)
+$$;
+comment on function tests.keep is 'Keeps an answer under a name for later statements of the transaction.';
+
+create function tests.kept(name text)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select nullif(pg_catalog.current_setting('tests.' || name), '')::jsonb
+$$;
+comment on function tests.kept is 'The answer that tests.keep kept.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Rows
+-- ---------------------------------------------------------------------------------------------------------
+
+create function tests.create_user(label text)
+returns uuid
+language sql
+set search_path = ''
+as $$
+  insert into auth.users (id, email) values (tests.id(label), pg_catalog.replace(label, ' ', '.') || '@tests.example')
+  returning id
+$$;
+comment on function tests.create_user is 'A login without any role.';
+
+create function tests.create_clinic(clinic text)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  organization uuid := tests.id(clinic);
+begin
+  perform tests.create_user(clinic || ' ' || person || ' login')
+  from pg_catalog.unnest(array['admin', 'scheduler', 'rosa', 'theo']) person;
+  insert into public.organizations (id, name, time_zone) values (organization, clinic, 'America/New_York');
+  insert into public.user_roles (id, organization_id, user_id, role)
+  select tests.id(clinic || ' ' || given.person || ' role'), organization, tests.id(clinic || ' ' || given.person || ' login'), given.role
+  from (values ('admin', 'admin'), ('scheduler', 'internal_ops'), ('rosa', 'therapist'), ('theo', 'therapist')) given (person, role);
+  insert into public.therapists (id, organization_id, user_id, display_name, credential)
+  select tests.id(clinic || ' ' || person), organization, tests.id(clinic || ' ' || person || ' login'), clinic || ' ' || person, 'RBT'
+  from pg_catalog.unnest(array['rosa', 'theo']) person;
+  insert into public.clients (id, organization_id, full_name)
+  select tests.id(clinic || ' ' || client), organization, clinic || ' ' || client
+  from pg_catalog.unnest(array['aspen', 'birch', 'cedar']) client;
+  insert into public.rooms (id, organization_id, name) values (tests.id(clinic || ' room'), organization, 'room');
+  insert into public.services (id, organization_id, service_code, name, cpt_code, client_lane, is_group)
+  select tests.id(clinic || ' ' || given.code), organization, given.code, given.code, given.code, given.lane, given.is_group
+  from (values ('97153', 0, false), ('97155', 1, false), ('97154', 0, true)) given (code, lane, is_group);
+  insert into public.care_team_assignments (id, organization_id, therapist_id, client_id, team_role, starts_on)
+  select
+    tests.id(clinic || ' ' || given.therapist || ' ' || given.client), organization,
+    tests.id(clinic || ' ' || given.therapist), tests.id(clinic || ' ' || given.client), 'therapist', current_date - 30
+  from (values ('rosa', 'aspen'), ('rosa', 'birch'), ('theo', 'birch'), ('theo', 'cedar')) given (therapist, client);
+  return organization;
+end
+$$;
+comment on function tests.create_clinic is
+  'A clinic "north" with the logins "north admin login", "north scheduler login", "north rosa login" and "north theo '
+  'login"; therapists "north rosa" (team of aspen and birch) and "north theo" (birch and cedar); clients "north aspen", '
+  '"north birch", "north cedar"; services "north 97153", "north 97155" (lane 1), "north 97154" (group); "north room".';
+
+create function tests.add_session(label text, clinic text, clock text, changes jsonb default '{}')
+returns uuid
+language sql
+set search_path = ''
+as $$
+  insert into public.sessions (
+    organization_id, therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status, cancelled_by)
+  select
+    tests.id(clinic), tests.id(coalesce(changes ->> 'therapist', clinic || ' rosa')),
+    tests.id(coalesce(changes ->> 'client', clinic || ' birch')), tests.id(changes ->> 'room'),
+    tests.id(coalesce(changes ->> 'service', clinic || ' 97153')), tests.id(changes ->> 'group'),
+    starts, starts + coalesce(changes ->> 'length', '1 hour')::interval, coalesce(changes ->> 'zone', 'America/New_York'),
+    coalesce(changes ->> 'status', 'scheduled'), changes ->> 'cancelled_by'
+  from tests.at(clock, coalesce((changes ->> 'day')::integer, 0)) starts
+  returning tests.name_row(label, id)
+$$;
+comment on function tests.add_session is
+  'A plain insert by whoever acts: Rosa with Birch for an hour, but for changes {therapist, client, room, service, group: '
+  'labels; length, day, zone, status, cancelled_by}.';
+
+create function tests.add_group(label text, clinic text, clock text, changes jsonb default '{}')
+returns uuid
+language sql
+set search_path = ''
+as $$
+  insert into public.session_groups (organization_id, therapist_id, service_id, start_time, end_time)
+  select
+    tests.id(clinic), tests.id(coalesce(changes ->> 'therapist', clinic || ' rosa')),
+    tests.id(coalesce(changes ->> 'service', clinic || ' 97154')), tests.at(clock), tests.at(clock) + interval '1 hour'
+  returning tests.name_row(label, id)
+$$;
+comment on function tests.add_group is 'A plain insert by whoever acts: a group of Rosa''s for an hour, but for {therapist, service}: labels.';
+
+create function tests.add_hold(label text, clinic text, clock text, changes jsonb default '{}')
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.session_holds (
+    id, organization_id, batch_key, therapist_id, client_id, room_id, service_id, session_id, start_time, end_time,
+    time_zone, expires_at)
+  select
+    tests.id(label), tests.id(clinic), tests.id(label), tests.id(coalesce(changes ->> 'therapist', clinic || ' rosa')),
+    tests.id(coalesce(changes ->> 'client', clinic || ' birch')), tests.id(changes ->> 'room'),
+    tests.id(coalesce(changes ->> 'service', clinic || ' 97153')), tests.id(changes ->> 'session'), starts,
+    starts + coalesce(changes ->> 'length', '1 hour')::interval, 'America/New_York',
+    clock_timestamp() + coalesce(changes ->> 'expires_in', '5 minutes')::interval
+  from tests.at(clock) starts
+$$;
+comment on function tests.add_hold is
+  'A plain insert of a hold, with the changes of tests.add_session, session: label, and expires_in (negative: expired).';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Requests
+-- ---------------------------------------------------------------------------------------------------------
+
+create function tests.offset_of(moment timestamptz)
+returns integer
+language sql
+stable
+set search_path = ''
+as $$
+  select (extract(epoch from (moment at time zone 'America/New_York') - (moment at time zone 'UTC')) / 60)::integer
+$$;
+comment on function tests.offset_of is 'Minutes east of UTC in the fixtures'' time zone.';
+
+create function tests.occurrence(starts timestamptz, ends timestamptz)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select pg_catalog.jsonb_build_object(
+    'start_time', starts, 'start_time_offset_minutes', tests.offset_of(starts),
+    'end_time', ends, 'end_time_offset_minutes', tests.offset_of(ends))
+$$;
+comment on function tests.occurrence is 'One element of a request''s occurrences, with the offsets of the fixtures'' time zone.';
+
+create function tests.times(starts timestamptz, ends timestamptz)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select pg_catalog.jsonb_build_object('occurrences', pg_catalog.jsonb_build_array(tests.occurrence(starts, ends)))
+$$;
+comment on function tests.times is 'The change of a request to one occurrence with these times.';
+
+create function tests.hold_request(clinic text, clocks text[], changes jsonb default '{}')
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select pg_catalog.jsonb_build_object(
+    'therapist_id', tests.id(clinic || ' rosa'), 'client_id', tests.id(clinic || ' birch'),
+    'time_zone', 'America/New_York', 'service_code', '97153',
+    'occurrences', pg_catalog.jsonb_agg(tests.occurrence(tests.at(clock), tests.at(clock) + interval '1 hour') order by place))
+    || changes
+  from pg_catalog.unnest(clocks) with ordinality as given (clock, place)
+$$;
+comment on function tests.hold_request is
+  'A request that public.hold_sessions grants to Rosa: an hour with Birch at each clock time, but for the changes.';
+
+-- Only what is called while a test acts as a user, and nothing that adds people or clinics.
+grant execute on function
+  tests.id, tests.name_row, tests.at, tests.act_as, tests.authenticate_as, tests.authenticate_as_service_role, tests.clear_authentication,
+  tests.keep, tests.kept, tests.occurrence, tests.offset_of, tests.times, tests.hold_request, tests.add_session, tests.add_group
+to anon, authenticated, service_role;
+
+commit;
+
+begin;
+select plan(4);
+
+select tests.create_clinic('north');
+select tests.authenticate_as(tests.id('north rosa login'), 'aal2', '{"org_id": "00000000-0000-0000-0000-000000000001"}');
+select is(
+  array[current_user::text, auth.uid()::text, auth.jwt() ->> 'aal', auth.jwt() ->> 'org_id'],
+  array['authenticated', tests.id('north rosa login')::text, 'aal2', '00000000-0000-0000-0000-000000000001'],
+  'authenticate_as acts as the database role, user and claims of a token');
+select throws_ok($$ select tests.create_clinic('south') $$, '42501', null, 'a user whom a test acts as cannot add a clinic');
+select tests.clear_authentication();
+select is(
+  array[current_user::text, auth.uid()::text], array['postgres', null],
+  'clear_authentication acts as the owner, with nobody signed in');
+select is(
+  (select count(*)::integer from public.care_team_assignments where organization_id = tests.id('north')), 4,
+  'create_clinic adds a clinic up to its care teams');
+
+select * from finish();
+rollback;

@@ -1,0 +1,169 @@
+-- Who belongs where: memberships are read in the statement that uses them; a claim narrows and never grants.
+begin;
+select plan(29);
+
+select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
+
+-- Dora runs North's clinic and treats in South; Noah has a login and no role; West is nobody's of theirs.
+select tests.create_user('dora login'), tests.create_user('noah login');
+insert into public.user_roles (organization_id, user_id, role) values
+  (tests.id('north'), tests.id('dora login'), 'admin'),
+  (tests.id('south'), tests.id('dora login'), 'therapist');
+insert into public.therapists (id, organization_id, user_id, display_name, credential) values
+  (tests.id('south dora'), tests.id('south'), tests.id('dora login'), 'dora', 'BCBA');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- A role ends at once
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as North's admin
+select tests.authenticate_as(tests.id('north admin login'));
+select is((select count(*)::integer from public.clients), 3, 'an admin sees the clients of the clinic');
+
+-- acting as the owner
+select tests.clear_authentication();
+update public.user_roles set revoked_at = now() where id = tests.id('north admin role');
+-- acting as North's admin, with the token from before
+select tests.authenticate_as(tests.id('north admin login'), 'aal1', jsonb_build_object('org_id', tests.id('north'), 'org_role', 'admin'));
+select is_empty('select id from public.clients', 'a revoked role sees nothing in the next statement, whatever the token says');
+select is_empty('select id from public.organizations', 'a revoked role belongs to no organization');
+select isnt_empty(
+  $$ select id from public.user_roles where revoked_at is not null $$, 'a user still sees that a role of theirs has ended');
+select tests.clear_authentication();
+select is(
+  (select count(*)::integer from public.clients where organization_id = tests.id('north')), 3, 'the clients that were hidden exist');
+
+update public.user_roles set expires_at = now() + interval '1 hour' where id = tests.id('south admin role');
+select tests.authenticate_as(tests.id('south admin login'));
+select is((select count(*)::integer from public.clients), 3, 'a role that will expire counts until then');
+select tests.clear_authentication();
+update public.user_roles set expires_at = now() where id = tests.id('south admin role');
+select tests.authenticate_as(tests.id('south admin login'));
+select is_empty('select id from public.clients', 'an expired role sees nothing in the next statement');
+select tests.clear_authentication();
+
+select lives_ok(
+  $$ insert into public.user_roles (organization_id, user_id, role)
+    values (tests.id('north'), tests.id('north admin login'), 'admin') $$,
+  'a revoked role can be granted again as a new row');
+select throws_ok(
+  $$ insert into public.user_roles (organization_id, user_id, role)
+    values (tests.id('north'), tests.id('north admin login'), 'admin') $$,
+  '23505', null, 'a role is granted once at a time');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Two organizations, and the claim that chooses one
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as Dora
+select tests.authenticate_as(tests.id('dora login'));
+select set_eq(
+  'select id from public.organizations', array[tests.id('north'), tests.id('south')],
+  'a user of two organizations sees both and no third');
+select set_eq(
+  'select distinct organization_id from public.clients', array[tests.id('north')],
+  'a role in one organization gives nothing in the other: Dora is admin of North, and on no care team of South');
+
+-- acting as Dora, who chose South
+select tests.authenticate_as(tests.id('dora login'), 'aal1', jsonb_build_object('org_id', tests.id('south')));
+select set_eq('select id from public.organizations', array[tests.id('south')], 'with the claim org_id a user sees that organization only');
+select is_empty('select id from public.clients', 'the claim hides what the other organization''s role would show');
+
+-- acting as Dora, with a claim for West
+select tests.authenticate_as(
+  tests.id('dora login'), 'aal1',
+  jsonb_build_object('org_id', tests.id('west'), 'org_role', 'admin', 'therapist_id', tests.id('west rosa')));
+select is_empty(
+  $$ select id from public.organizations union all select id from public.therapists union all select id from public.clients
+    union all select id from public.services union all select id from public.rooms $$,
+  'a claim for an organization that the user has no role in grants nothing there');
+select tests.clear_authentication();
+select is(
+  (select count(*)::integer from public.clients where organization_id = tests.id('west')), 3, 'the clients that the claim did not show exist');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Nobody
+-- ---------------------------------------------------------------------------------------------------------
+
+create temp view everything as
+select 'organizations' as name from public.organizations
+union all select 'user_roles' from public.user_roles
+union all select 'therapists' from public.therapists
+union all select 'clients' from public.clients
+union all select 'rooms' from public.rooms
+union all select 'care_team_assignments' from public.care_team_assignments
+union all select 'services' from public.services
+union all select 'sessions' from public.sessions
+union all select 'session_groups' from public.session_groups
+union all select 'session_holds' from public.session_holds;
+alter view everything set (security_invoker = true);
+grant select on everything to authenticated;
+select tests.add_session('a session', 'north', '10:00');
+select tests.add_hold('a hold', 'north', '12:00');
+select tests.add_group('a group', 'north', '14:00');
+select is((select count(distinct name)::integer from everything), 10, 'every tenant table has a row that could be seen');
+
+-- acting as Noah, who has no role
+select tests.authenticate_as(tests.id('noah login'));
+select is_empty('select name from everything', 'a signed-in user without a role sees no tenant''s row');
+-- acting as an anonymous sign-in: authenticated to Postgres all the same
+select tests.authenticate_as(tests.id('noah login'), 'aal1', '{"is_anonymous": true}');
+select is_empty('select name from everything', 'an anonymous sign-in sees no tenant''s row');
+-- acting as a token without a user
+select tests.authenticate_as(null);
+select is_empty('select name from everything', 'a token without a user sees no tenant''s row');
+select is_empty('select unnest(app.org_ids())', 'a token without a user belongs nowhere');
+-- acting as anon
+select tests.act_as('anon', '{"role": "anon"}');
+select throws_ok('select id from public.organizations', '42501', null, 'anon reads no table');
+select tests.clear_authentication();
+
+-- acting as a platform operator
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('noah login'), 'super_admin');
+select tests.authenticate_as(tests.id('noah login'));
+select set_eq(
+  'select distinct name from everything', array['user_roles'],
+  'a super_admin sees no tenant''s records: only that the role is theirs');
+select tests.clear_authentication();
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Access tokens
+-- ---------------------------------------------------------------------------------------------------------
+
+create function pg_temp.claims_of(login text) returns jsonb language sql as $$
+  select (public.custom_access_token_hook(jsonb_build_object(
+    'user_id', tests.id(login), 'claims', jsonb_build_object('aal', 'aal1'))) -> 'claims') - 'aal'
+$$;
+select is(
+  pg_temp.claims_of('north rosa login'),
+  jsonb_build_object('org_id', tests.id('north'), 'org_role', 'therapist', 'therapist_id', tests.id('north rosa')),
+  'the token of a therapist of one organization names it, the role and the therapist');
+select is(
+  pg_temp.claims_of('north scheduler login'),
+  jsonb_build_object('org_id', tests.id('north'), 'org_role', 'internal_ops'),
+  'the token of a user who is no therapist has no therapist_id');
+select is(pg_temp.claims_of('dora login'), '{}', 'the token of a user of two organizations names none: there is nothing chosen yet');
+select is(pg_temp.claims_of('south admin login'), '{}', 'the token of a user whose only role has expired names nothing');
+select is(
+  public.custom_access_token_hook(jsonb_build_object(
+    'user_id', tests.id('north rosa login'), 'claims', '{"aal": "aal2", "email": "r@tests.example"}'::jsonb))
+    #- '{claims,org_id}' #- '{claims,org_role}' #- '{claims,therapist_id}',
+  jsonb_build_object('user_id', tests.id('north rosa login'), 'claims', '{"aal": "aal2", "email": "r@tests.example"}'::jsonb),
+  'the hook leaves every other part of the token as it was');
+select set_eq(
+  $$ select proc.proname || ' ' || role.rolname
+    from pg_proc proc
+    cross join pg_roles role
+    where proc.oid in ('public.custom_access_token_hook(jsonb)'::regprocedure, 'app.token_claims(uuid)'::regprocedure)
+      and role.rolname in ('anon', 'authenticated', 'service_role', 'authenticator', 'supabase_auth_admin')
+      and has_function_privilege(role.oid, proc.oid, 'execute') $$,
+  array['custom_access_token_hook supabase_auth_admin', 'token_claims supabase_auth_admin'],
+  'only the auth server may ask for a user''s claims');
+select tests.authenticate_as(tests.id('north rosa login'));
+select throws_ok(
+  $$ select public.custom_access_token_hook(jsonb_build_object('user_id', auth.uid(), 'claims', '{}'::jsonb)) $$,
+  '42501', null, 'a user cannot call the token hook');
+select tests.clear_authentication();
+
+select * from finish();
+rollback;

@@ -1,0 +1,173 @@
+-- Who sees which rows: the policies, role by role, across three tenants.
+begin;
+select plan(43);
+
+select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
+
+-- In every clinic: Rosa has a session with Birch and Theo one with Cedar, and each of them a group and a hold.
+select
+  tests.add_session(clinic || ' rosa session', clinic, '10:00'),
+  tests.add_session(clinic || ' theo session', clinic, '10:00', jsonb_build_object('therapist', clinic || ' theo', 'client', clinic || ' cedar')),
+  tests.add_group(clinic || ' rosa group', clinic, '14:00'),
+  tests.add_group(clinic || ' theo group', clinic, '14:00', jsonb_build_object('therapist', clinic || ' theo')),
+  tests.add_hold(clinic || ' rosa hold', clinic, '12:00'),
+  tests.add_hold(clinic || ' theo hold', clinic, '12:00', jsonb_build_object('therapist', clinic || ' theo', 'client', clinic || ' cedar'))
+from unnest(array['north', 'south', 'west']) clinic;
+
+-- Rosa of North also treats in South, as an RBT on Aspen's team there. West is strange to everybody.
+insert into public.user_roles (id, organization_id, user_id, role) values
+  (tests.id('south second rosa role'), tests.id('south'), tests.id('north rosa login'), 'therapist');
+insert into public.therapists (id, organization_id, user_id, display_name, credential) values
+  (tests.id('south second rosa'), tests.id('south'), tests.id('north rosa login'), 'rosa', 'RBT');
+insert into public.care_team_assignments (organization_id, therapist_id, client_id, team_role, starts_on) values
+  (tests.id('south'), tests.id('south second rosa'), tests.id('south aspen'), 'therapist', current_date - 1);
+
+-- A login of North for every role that sees less.
+insert into public.user_roles (organization_id, user_id, role)
+select tests.id('north'), tests.create_user('north ' || role || ' login'), role
+from unnest(array['client', 'psychiatrist', 'partner_provider', 'system_service', 'super_admin']) role;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Clients and care teams
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as Theo of North, who belongs to North only
+select tests.authenticate_as(tests.id('north theo login'));
+select set_eq(
+  'select id from public.clients', array[tests.id('north birch'), tests.id('north cedar')],
+  'a therapist sees the clients of their own care teams and no other of the clinic');
+select set_eq(
+  'select distinct client_id from public.care_team_assignments', array[tests.id('north birch'), tests.id('north cedar')],
+  'a therapist sees the care teams of their clients, colleagues included, and no other team');
+select set_eq(
+  $$ select therapist_id from public.care_team_assignments where client_id = tests.id('north birch') $$,
+  array[tests.id('north rosa'), tests.id('north theo')], 'a therapist sees who else is on a client''s team');
+select set_eq(
+  'select id from public.therapists', array[tests.id('north rosa'), tests.id('north theo')],
+  'a therapist sees the therapists of the clinic');
+select set_eq('select id from public.rooms', array[tests.id('north room')], 'a therapist sees the rooms of the clinic');
+select set_eq(
+  'select distinct organization_id from public.services', array[tests.id('north')], 'a therapist sees the services of the clinic');
+select set_eq(
+  'select user_id from public.user_roles', array[tests.id('north theo login')], 'a therapist sees no role but their own');
+select throws_ok('select calls_per_minute from public.organizations', '42501', null, 'a member does not read the clinic''s limits');
+
+-- acting as Rosa of North, who is a therapist of South too
+select tests.authenticate_as(tests.id('north rosa login'));
+select set_eq(
+  'select id from public.clients', array[tests.id('north aspen'), tests.id('north birch'), tests.id('south aspen')],
+  'a therapist of two clinics sees the clients of their teams in both');
+select tests.authenticate_as(tests.id('north rosa login'), 'aal1', jsonb_build_object('org_id', tests.id('south')));
+select set_eq('select id from public.clients', array[tests.id('south aspen')], 'the claim org_id narrows that to the clients of one clinic');
+
+-- acting as the owner: Rosa leaves Aspen's team yesterday, joins Cedar's tomorrow
+select tests.clear_authentication();
+update public.care_team_assignments
+set ends_on = (now() at time zone 'America/New_York')::date - 1
+where id = tests.id('north rosa aspen');
+insert into public.care_team_assignments (organization_id, therapist_id, client_id, team_role, starts_on) values
+  (tests.id('north'), tests.id('north rosa'), tests.id('north cedar'), 'therapist', (now() at time zone 'America/New_York')::date + 1);
+select tests.authenticate_as(tests.id('north rosa login'), 'aal1', jsonb_build_object('org_id', tests.id('north')));
+select set_eq(
+  'select id from public.clients', array[tests.id('north birch')],
+  'a therapist sees a client from the first day on the team to the last, by the clinic''s calendar');
+
+-- acting as North's scheduler and North's admin
+select tests.authenticate_as(tests.id('north scheduler login'));
+select set_eq(
+  'select id from public.clients', array[tests.id('north aspen'), tests.id('north birch'), tests.id('north cedar')],
+  'a scheduler sees the clients of the clinic');
+select is((select count(*)::integer from public.care_team_assignments), 5, 'a scheduler sees the care teams of the clinic');
+select set_eq(
+  'select user_id from public.user_roles', array[tests.id('north scheduler login')], 'a scheduler sees no role but their own');
+select tests.authenticate_as(tests.id('north admin login'));
+select set_eq(
+  'select distinct organization_id from public.user_roles', array[tests.id('north')], 'an admin sees the roles of the clinic, and of no other');
+select is((select count(*)::integer from public.user_roles), 9, 'an admin sees every role of the clinic');
+
+-- acting as the roles that see no clients yet
+select tests.authenticate_as(tests.id('north psychiatrist login'));
+select set_eq(
+  'select id from public.therapists', array[tests.id('north rosa'), tests.id('north theo')], 'a psychiatrist sees the therapists of the clinic');
+select is_empty('select id from public.clients', 'a psychiatrist without an assignment sees no client');
+select tests.authenticate_as(tests.id('north client login'));
+select set_eq('select id from public.organizations', array[tests.id('north')], 'a client sees the clinic they belong to');
+select is_empty(
+  $$ select id from public.clients union all select id from public.therapists union all select id from public.rooms
+    union all select id from public.care_team_assignments $$,
+  'a client sees nobody else''s record');
+select tests.authenticate_as(tests.id('north partner_provider login'));
+select is_empty(
+  $$ select id from public.clients union all select id from public.therapists union all select id from public.sessions $$,
+  'a partner sees no client, therapist or session that was not shared with them');
+select tests.authenticate_as(tests.id('north super_admin login'));
+select is_empty(
+  $$ select id from public.clients union all select id from public.therapists union all select id from public.sessions $$,
+  'a platform operator sees no record of a tenant');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Sessions and holds
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.authenticate_as(tests.id('north rosa login'));
+select set_eq('select id from public.sessions', array[tests.id('north rosa session')], 'a therapist sees their own sessions and no colleague''s');
+select set_eq('select id from public.session_groups', array[tests.id('north rosa group')], 'a therapist sees their own groups and no colleague''s');
+select set_eq('select id from public.session_holds', array[tests.id('north rosa hold')], 'a therapist sees the holds on their own time');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select set_eq(
+  'select id from public.sessions', array[tests.id('north rosa session'), tests.id('north theo session')],
+  'a scheduler sees the sessions of the clinic');
+select set_eq(
+  'select id from public.session_groups', array[tests.id('north rosa group'), tests.id('north theo group')],
+  'a scheduler sees the groups of the clinic');
+select set_eq(
+  'select id from public.session_holds', array[tests.id('north rosa hold'), tests.id('north theo hold')],
+  'a scheduler sees the holds of the clinic');
+select tests.authenticate_as(tests.id('north client login'));
+select is_empty(
+  'select id from public.sessions union all select id from public.session_holds', 'a client sees nobody else''s session or hold');
+
+-- acting as Rosa, who has become inactive in North
+select tests.clear_authentication();
+update public.therapists set status = 'inactive' where id = tests.id('north rosa');
+select tests.authenticate_as(tests.id('north rosa login'));
+select is_empty('select id from public.sessions', 'an inactive therapist sees no session');
+select set_eq('select id from public.clients', array[tests.id('south aspen')], 'an inactive therapist sees no client of the clinic');
+select tests.clear_authentication();
+select is(
+  (select count(*)::integer from public.sessions where therapist_id = tests.id('north rosa')), 1, 'the session that was hidden exists');
+
+-- acting as North's scheduler, who holds a time and then loses the role
+select tests.authenticate_as(tests.id('north scheduler login'));
+select tests.keep('held', public.hold_sessions(tests.hold_request(
+  'north', array['15:00'], jsonb_build_object('therapist_id', tests.id('north theo')))));
+select is((select count(*)::integer from public.session_holds where created_by = auth.uid()), 1, 'a user sees the hold they made');
+select tests.clear_authentication();
+update public.user_roles set revoked_at = now() where id = tests.id('north scheduler role');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is_empty('select id from public.session_holds', 'who lost their role sees not even the holds they made');
+select tests.clear_authentication();
+select is(
+  (select count(*)::integer from public.session_holds where created_by = tests.id('north scheduler login')), 1, 'the hold that was hidden exists');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Writing
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as North's admin, the most that a user can be
+select tests.authenticate_as(tests.id('north admin login'));
+select throws_ok(attempt.statement, '42501', null, attempt.name)
+from (values
+  ($$ insert into public.clients (organization_id, full_name) values (tests.id('north'), 'new') $$, 'an admin inserts no client directly'),
+  ($$ update public.clients set status = 'archived' where id = tests.id('north birch') $$, 'an admin updates no client directly'),
+  ($$ update public.user_roles set role = 'super_admin' where user_id = auth.uid() $$, 'an admin does not raise their own role'),
+  ($$ select tests.add_session('direct', 'north', '20:00') $$, 'an admin inserts no session directly'),
+  ($$ update public.sessions set start_time = start_time where id = tests.id('north theo session') $$, 'an admin moves no session directly'),
+  ($$ delete from public.sessions where id = tests.id('north theo session') $$, 'an admin deletes no session'),
+  ($$ update public.session_holds set created_by = auth.uid() $$, 'an admin makes nobody''s hold their own'),
+  ($$ select subject_id from public.calendar_claims $$, 'an admin does not read the ledger')
+) attempt (statement, name);
+
+select tests.clear_authentication();
+select * from finish();
+rollback;

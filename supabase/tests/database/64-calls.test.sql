@@ -1,0 +1,121 @@
+-- What every call has in common: idempotency keys, the second factor, the rate limit.
+begin;
+select plan(30);
+
+select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north scheduler login'), 'internal_ops');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Idempotency keys
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as a scheduler of North and South
+select tests.authenticate_as(tests.id('north scheduler login'));
+select tests.keep('first', public.hold_sessions(tests.hold_request('north', array['10:00']), 'key-1'));
+select is(tests.kept('first') -> 'replayed', 'false', 'a first call is not a replay');
+select is(
+  public.hold_sessions(tests.hold_request('north', array['10:00']), 'key-1'), tests.kept('first') || '{"replayed": true}',
+  'the same key and request give the first success again');
+select is((select count(*)::integer from public.session_holds), 1, 'a replay does nothing again');
+select is(
+  public.hold_sessions(tests.hold_request('north', array['11:00']), 'key-1') #>> '{problem,code}', 'idempotency_key_reused',
+  'the same key with another request is refused');
+select is(
+  public.hold_sessions(tests.hold_request('north', array['10:00']), 'key-2') #>> '{problem,code}', 'therapist_conflict',
+  'the same request with another key is another call');
+select is(
+  public.confirm_sessions(jsonb_build_object('hold_key', tests.kept('first') #> '{data,hold_key}'), 'key-1') -> 'replayed', 'false',
+  'a key is of one operation: confirming with the key of the hold is another call');
+select is(
+  public.confirm_sessions(jsonb_build_object('hold_key', tests.kept('first') #> '{data,hold_key}'), 'key-1') -> 'replayed', 'true',
+  'confirming again with its key gives the first success, where without it the hold has ended');
+select is(
+  public.hold_sessions(tests.hold_request('south', array['10:00']), 'key-1') -> 'replayed', 'false', 'a key is of one clinic');
+-- acting as another user
+select tests.authenticate_as(tests.id('north admin login'));
+select tests.keep('other', public.hold_sessions(tests.hold_request('north', array['12:00']), 'key-1'));
+select is(tests.kept('other') -> 'replayed', 'false', 'a key is of one user: another''s same key is another call');
+
+-- acting as the scheduler: refusals are not kept
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  public.hold_sessions(tests.hold_request('north', array['12:00']), 'key-3') #>> '{problem,code}', 'therapist_conflict', 'a call is refused');
+select tests.authenticate_as(tests.id('north admin login'));
+select is(
+  public.cancel_sessions(jsonb_build_object('hold_key', tests.kept('other') #> '{data,hold_key}')) -> 'problem', null, 'what stood in the way is gone');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  public.hold_sessions(tests.hold_request('north', array['12:00']), 'key-3') -> 'replayed', 'false', 'the same key may succeed after a refusal');
+
+select is(public.hold_sessions(tests.hold_request('north', array['14:00']), key) #>> '{problem,code}', code, name)
+from (values
+  ('', 'idempotency_key_invalid', 'an empty key is refused'),
+  (repeat('k', 256), 'idempotency_key_invalid', 'a key of 256 characters is refused'),
+  ('a b', 'idempotency_key_invalid', 'a key with a space is refused'),
+  ('clé', 'idempotency_key_invalid', 'a key with a character outside ASCII is refused')
+) refused (key, code, name);
+select is(public.hold_sessions(tests.hold_request('north', array['14:00']), repeat('k', 255)) -> 'problem', null, 'a key of 255 characters is accepted');
+
+-- acting as the owner: a day later
+select tests.clear_authentication();
+select ok(
+  (select bool_and(expires_at between created_at + interval '24 hours' and created_at + interval '24 hours 1 second')
+    from public.idempotency_keys where organization_id = tests.id('north')),
+  'a key is kept for 24 hours');
+update public.idempotency_keys set expires_at = clock_timestamp() where organization_id = tests.id('north') and operation = 'hold_sessions';
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  public.hold_sessions(tests.hold_request('north', array['10:00']), 'key-1') #>> '{problem,code}', 'therapist_conflict', 'a key that is past that is a new one');
+select throws_ok('select key from public.idempotency_keys', '42501', null, 'nobody reads the keys');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- The second factor
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.clear_authentication();
+update public.organizations set requires_mfa = true where id = tests.id('west');
+select tests.add_session('west session', 'west', '08:00'), tests.add_hold('west hold', 'west', '09:00');
+-- acting as an admin of West who gave a password only
+select tests.authenticate_as(tests.id('west admin login'), 'aal1');
+select is(
+  public.hold_sessions(tests.hold_request('west', array['10:00'])) #>> '{problem,code}', 'mfa_required',
+  'where a second factor is demanded, holding needs it');
+select is(public.confirm_sessions(jsonb_build_object('hold_key', tests.id('west hold'))) #>> '{problem,code}', 'mfa_required', 'and confirming');
+select is(
+  public.cancel_sessions(jsonb_build_object('session_ids', array[tests.id('west session')], 'cancelled_by', 'clinic')) #>> '{problem,code}',
+  'mfa_required', 'and cancelling');
+-- acting as a token that does not say, and as one that has it
+select tests.authenticate_as(tests.id('west admin login'), null);
+select is(public.hold_sessions(tests.hold_request('west', array['10:00'])) #>> '{problem,code}', 'mfa_required', 'a token that does not say has no second factor');
+select tests.authenticate_as(tests.id('west admin login'), 'aal2');
+select is(public.hold_sessions(tests.hold_request('west', array['10:00'])) -> 'problem', null, 'with a second factor the same call is granted');
+-- acting as somebody from elsewhere
+select tests.authenticate_as(tests.id('south admin login'), 'aal1');
+select is(
+  public.hold_sessions(tests.hold_request('west', array['10:00'])) #>> '{problem,code}', 'not_found', 'who is from elsewhere does not learn that a second factor is demanded');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- The rate limit
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.clear_authentication();
+update public.organizations set calls_per_minute = 1 where id = tests.id('south');
+-- acting as South's scheduler: of three calls at most one minute begins anew between two
+select tests.authenticate_as(tests.id('south scheduler login'));
+select tests.keep('calls', jsonb_build_array(
+  public.hold_sessions(tests.hold_request('south', array['13:00'])),
+  public.hold_sessions(tests.hold_request('south', array['13:00'])),
+  public.hold_sessions(tests.hold_request('south', array['13:00']))));
+select is(tests.kept('calls') #> '{0,problem}', null, 'a call within the minute''s allowance is granted');
+select is(
+  jsonb_path_query_first(tests.kept('calls'), '$[*].problem.code ? (@ == "rate_limited")'), '"rate_limited"', 'a call beyond it is refused');
+select ok(
+  jsonb_path_query_first(tests.kept('calls'), '$[*].problem ? (@.code == "rate_limited").retry_after')::integer between 1 and 60,
+  'the refusal says in how many seconds the minute ends');
+-- acting as a colleague
+select tests.authenticate_as(tests.id('south rosa login'));
+select is(public.hold_sessions(tests.hold_request('south', array['15:00'])) -> 'problem', null, 'the allowance is each user''s own');
+
+select tests.clear_authentication();
+select * from finish();
+rollback;

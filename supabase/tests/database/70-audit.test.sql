@@ -1,0 +1,152 @@
+-- The audit trail: what is put on record, who reads it, and that nobody changes it.
+begin;
+select plan(33);
+
+select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
+-- Dora is admin of North and a therapist of South; Noah belongs nowhere.
+select tests.create_user('dora login'), tests.create_user('noah login');
+insert into public.user_roles (organization_id, user_id, role) values
+  (tests.id('north'), tests.id('dora login'), 'admin'),
+  (tests.id('south'), tests.id('dora login'), 'therapist');
+
+create function pg_temp.trail(clinic text) returns text[] language sql as $$
+  select coalesce(array_agg(concat_ws(' ', action, nullif(decision, 'allow'), code) order by id), '{}')
+  from audit.events where organization_id = tests.id(clinic)
+$$;
+select is(pg_temp.trail('north'), '{}', 'a new clinic has nothing on record');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- What is put on record
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as Rosa
+select tests.authenticate_as(tests.id('north rosa login'));
+select set_config('request.headers', '{"x-request-id": "request-7"}', true);
+select tests.keep('held', public.hold_sessions(tests.hold_request('north', array['10:00', '11:00'])) -> 'data');
+select tests.keep('sessions', public.confirm_sessions(jsonb_build_object('hold_key', tests.kept('held') -> 'hold_key')) #> '{data,sessions}');
+select tests.keep('move', public.hold_sessions(tests.hold_request(
+  'north', array['12:00'], jsonb_build_object('session_id', tests.kept('sessions') #> '{0,id}'))) -> 'data');
+select tests.keep('moved', public.confirm_sessions(jsonb_build_object('hold_key', tests.kept('move') -> 'hold_key')));
+select tests.keep('cancelled', public.cancel_sessions(jsonb_build_object(
+  'session_ids', jsonb_build_array(tests.kept('sessions') #> '{0,id}'), 'cancelled_by', 'client', 'reason', 'north birch has a fever')));
+select tests.keep('released', public.cancel_sessions(jsonb_build_object('hold_key',
+  public.hold_sessions(tests.hold_request('north', array['13:00'])) #> '{data,hold_key}')));
+select tests.keep('refused', public.hold_sessions(tests.hold_request('north', array['10:30', '11:30'])));
+select tests.keep('forbidden', public.hold_sessions(tests.hold_request('north', array['15:00'], jsonb_build_object('therapist_id', tests.id('north theo')))));
+select set_config('request.headers', '', true);
+-- acting as the owner
+select tests.clear_authentication();
+select is(
+  pg_temp.trail('north'),
+  array['hold.created', 'hold.created', 'session.scheduled', 'session.scheduled', 'hold.confirmed', 'hold.confirmed',
+    'hold.created', 'session.moved', 'hold.confirmed', 'session.cancelled', 'hold.created', 'hold.released',
+    'booking.hold_sessions deny therapist_conflict', 'booking.hold_sessions deny forbidden'],
+  'holding, confirming, moving, cancelling, releasing and being refused are on record, once a row and in order');
+select is(
+  (select array_agg(distinct actor_id) from audit.events where organization_id = tests.id('north')), array[tests.id('north rosa login')],
+  'an event says who did it');
+select is(
+  (select array_agg(distinct request_id) from audit.events where organization_id = tests.id('north')), array['request-7'],
+  'an event says in which request');
+select is_empty(
+  $$ select id from audit.events where organization_id = tests.id('north') and occurred_at not between now() and clock_timestamp() $$,
+  'an event says when');
+select set_eq(
+  $$ select table_name, row_id from audit.events where organization_id = tests.id('north') and action = 'session.scheduled' $$,
+  $$ select 'sessions', (value ->> 'id')::uuid from jsonb_array_elements(tests.kept('sessions')) $$, 'an event says which row');
+select results_eq(
+  $$ select details #>> '{conflicts,0,subject}', details #>> '{conflicts,0,kind}' from audit.events
+    where organization_id = tests.id('north') and code = 'therapist_conflict' $$,
+  $$ values ('therapist', 'session') $$, 'a refusal says what stood in the way');
+select is(
+  (select count(*)::integer from public.session_holds where organization_id = tests.id('north') and status = 'held'), 0,
+  'the record of a refusal stays, while what the call attempted was undone');
+
+-- acting as the service role, and as plain SQL
+select tests.authenticate_as_service_role();
+select tests.add_session('direct', 'south', '10:00');
+update public.sessions set status = 'in_progress' where id = tests.id('direct');
+update public.sessions set place_of_service = '12' where id = tests.id('direct');
+select tests.clear_authentication();
+select tests.add_hold('expired', 'south', '12:00', '{"expires_in": "-1 second"}');
+select app.sweep_expired_holds();
+select is(
+  pg_temp.trail('south'), array['session.scheduled', 'session.in_progress', 'hold.created', 'hold.expired'],
+  'writing round the RPCs is on record too, and so is an expiry');
+select is(
+  (select array_agg(distinct actor_id) from audit.events where organization_id = tests.id('south')), array[null::uuid],
+  'an event of automation names nobody');
+
+-- acting as Theo of North, in South
+select tests.authenticate_as(tests.id('north theo login'));
+select is(public.hold_sessions(tests.hold_request('south', array['15:00'])) #>> '{problem,code}', 'not_found', 'a stranger is refused');
+select tests.clear_authentication();
+select is(
+  (select action || ' ' || code from audit.events where organization_id = tests.id('south') and actor_id = tests.id('north theo login')),
+  'booking.hold_sessions not_found', 'the clinic that a stranger reached for has it on record');
+
+-- PHI
+select is_empty(
+  $$ select event.id from audit.events event
+    join public.clients client on client.organization_id = event.organization_id and event.details::text ilike '%' || client.full_name || '%'
+    where event.organization_id in (tests.id('north'), tests.id('south')) $$,
+  'no event holds a client''s name');
+select is_empty(
+  $$ select id from audit.events where organization_id = tests.id('north') and details::text ~ 'fever' $$, 'no event holds the free text of a cancellation');
+select is_empty(
+  $$ select distinct key from audit.events cross join lateral jsonb_object_keys(details) key
+    where organization_id in (tests.id('north'), tests.id('south')) and key not in ('conflicts', 'reason') $$,
+  'the details of an event are codes and kinds only');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Nobody changes it
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as the owner: the trigger stops even that
+select throws_ok(attempt.statement, '42501', 'audit.events is append-only', attempt.name)
+from (values
+  ('update audit.events set action = action', 'the owner does not change an event'),
+  ('delete from audit.events', 'the owner does not delete an event'),
+  ('truncate audit.events', 'the owner does not truncate the trail'),
+  ('delete from audit.events where false', 'not even a delete of nothing passes')
+) attempt (statement, name);
+-- acting as the service role, and as an admin
+select tests.authenticate_as_service_role();
+select throws_ok('delete from audit.events', '42501', 'permission denied for schema audit', 'the service role does not reach the trail');
+select throws_ok(
+  $$ insert into audit.events (action) values ('hold.created') $$, '42501', 'permission denied for schema audit', 'the service role forges no event');
+select tests.authenticate_as(tests.id('north admin login'));
+select throws_ok('select id from audit.events', '42501', 'permission denied for schema audit', 'an admin does not reach the trail but through its RPC');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Who reads it
+-- ---------------------------------------------------------------------------------------------------------
+
+select is(
+  (select count(*)::integer from public.list_audit_events(tests.id('north'))), 14, 'an admin reads the clinic''s trail');
+select results_eq(
+  $$ select action from public.list_audit_events(tests.id('north'), max_rows => 2) $$,
+  $$ values ('booking.hold_sessions'), ('booking.hold_sessions') $$, 'the newest come first, as many as were asked for');
+select is(
+  (select count(*)::integer from public.list_audit_events(tests.id('north'), before_id => (
+    select min(id) from public.list_audit_events(tests.id('north'), max_rows => 5)))), 9, 'a reader pages on with the last id seen');
+
+-- acting as everybody else, and as Dora, who is admin of one clinic and not of the other
+select throws_ok(
+  format('select id from public.list_audit_events(%L)', tests.id(reader.clinic)), '42501', 'not allowed to read this audit trail', reader.name)
+from (values
+  ('north rosa login', '{}'::jsonb, 'north', 'a therapist does not read the trail'),
+  ('north scheduler login', '{}', 'north', 'a scheduler does not read the trail'),
+  ('south admin login', '{}', 'north', 'an admin of another clinic does not read the trail'),
+  ('dora login', '{}', 'south', 'an admin of one clinic does not read the trail of another that they work in'),
+  ('dora login', jsonb_build_object('org_id', tests.id('south')), 'north', 'nor the one of their own while another is active'),
+  ('dora login', '{}', null, 'nor one of no clinic'),
+  ('noah login', '{}', 'north', 'who has no role does not read the trail')
+) reader (login, claims, clinic, name)
+cross join lateral tests.authenticate_as(tests.id(reader.login), 'aal1', reader.claims);
+select tests.authenticate_as(tests.id('dora login'));
+select is((select count(*)::integer from public.list_audit_events(tests.id('north'))), 14, 'who is admin there reads it');
+
+select tests.clear_authentication();
+select * from finish();
+rollback;
