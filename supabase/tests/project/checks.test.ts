@@ -40,6 +40,15 @@ describe("the code", () => {
       "scripts/stack/functions-host.ts",
     ));
 
+  it("can be installed on every platform: the lock has every optional package that a dependency names", () => {
+    const { packages } = JSON.parse(read("package-lock.json")) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const named = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    const locked = Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, ""));
+    expect(named.filter((name) => !locked.includes(name))).toEqual([]);
+  });
+
   it("names every version once: Deno's import map has those of package.json", () => {
     const { imports } = JSON.parse(read("supabase/functions/import_map.json")) as {
       imports: Record<string, string>;
