@@ -216,3 +216,17 @@ end
 $$;
 comment on function app.free_claims is
   'Frees the time of claims of one kind. A hold that was confirmed frees nothing: its claims are a session''s by then.';
+
+create function app.replace_claims(claim_ids uuid[], of_kind text, desired public.calendar_claims[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform app.free_claims(claim_ids, of_kind, desired);
+  if desired <> '{}' then
+    perform app.write_claims(desired);
+  end if;
+end
+$$;
+comment on function app.replace_claims is 'Frees what these claims no longer are and writes what they are now.';

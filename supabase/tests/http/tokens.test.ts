@@ -1,5 +1,6 @@
-import { SignJWT, UnsecuredJWT } from "jose";
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { startFunctions } from "../../../scripts/stack/index.ts";
 import { call, expectProblem, holdBody, time } from "../support/calls.ts";
 import { type Clinic, createClinic } from "../support/clinic.ts";
 import { connect, stack } from "../support/stack.ts";
@@ -47,6 +48,38 @@ describe("a forged token", () => {
         headers: { apikey: stack.publishableKey, authorization: `Bearer ${token}` },
       });
       expect(response.status, how).toBe(401);
+    }
+  });
+});
+
+// With keys of our own, so that tokens can be signed that the stack would never issue.
+describe.runIf(stack.functionsEnv)("a token with a good signature", () => {
+  it("is refused once it has expired, and taken before", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const jwk = { ...(await exportJWK(publicKey)), kid: "ours", alg: "ES256", use: "sig" };
+    const host = await startFunctions(
+      { ...stack.functionsEnv, SUPABASE_JWKS: JSON.stringify({ keys: [jwk] }) },
+      () => {},
+    );
+    const callAt = async (expiry: string) => {
+      const token = await new SignJWT({ role: "authenticated" })
+        .setProtectedHeader({ alg: "ES256", kid: "ours" })
+        .setSubject(clinic.rosa.user.id)
+        .setAudience("authenticated")
+        .setIssuedAt("2 hours ago")
+        .setExpirationTime(expiry)
+        .sign(privateKey);
+      return fetch(`${host.url}/sessions-hold`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}` },
+        body: "{}",
+      });
+    };
+    try {
+      await expectProblem(await callAt("1 hour ago"), "unauthenticated");
+      await expectProblem(await callAt("1 hour"), "validation_failed");
+    } finally {
+      await host.stop();
     }
   });
 });

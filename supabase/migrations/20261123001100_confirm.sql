@@ -1,0 +1,207 @@
+-- Confirm: a hold becomes a session, or the new time of the session it moves.
+--
+-- Promises
+--   * Only the holder confirms, and the whole of what was held at once.
+--   * Confirming frees nothing in between.
+
+create function app.session_json(session public.sessions)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  units integer := app.units(extract(epoch from session.end_time - session.start_time) / 60);
+begin
+  return (
+    select jsonb_build_object(
+      'id', session.id,
+      'organization_id', session.organization_id,
+      'therapist_id', session.therapist_id,
+      'client_id', session.client_id,
+      'room_id', session.room_id,
+      'service_code', service.service_code,
+      'cpt_code', service.cpt_code,
+      'start_time', session.start_time,
+      'end_time', session.end_time,
+      'time_zone', session.time_zone,
+      'status', session.status,
+      'place_of_service', session.place_of_service,
+      'series_id', session.series_id,
+      'units', units,
+      'rounded_duration_minutes', units * code.unit_minutes,
+      'version', session.version)
+    from public.services service
+    join public.cpt_codes code on code.code = service.cpt_code
+    where service.organization_id = session.organization_id and service.id = session.service_id);
+end
+$$;
+comment on function app.session_json is 'A session as the wire has it. units and rounded minutes follow the CPT midpoint rule.';
+
+create function app.check_confirmation(holds public.session_holds[], request jsonb)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  given jsonb := request -> 'occurrences';
+  wrong jsonb;
+begin
+  if request ->> 'time_zone' <> holds[1].time_zone then
+    perform app.refuse_field('time_zone', 'not_the_holds', 'The hold was made in another time zone.');
+  end if;
+  if given is null then
+    return;
+  end if;
+  if (select array_agg(distinct (item ->> 'hold_key')::uuid order by (item ->> 'hold_key')::uuid)
+      from jsonb_array_elements(given) item)
+    is distinct from (select array_agg(hold.id order by hold.id) from unnest(holds) hold)
+    or jsonb_array_length(given) <> cardinality(holds)
+  then
+    perform app.refuse_field('occurrences', 'not_the_batch', 'Name every hold of the batch once: a batch is confirmed whole.');
+  end if;
+
+  perform app.check_offsets(
+    array(
+      select row(
+        item.position - 1, hold.start_time, hold.end_time,
+        (item.value ->> 'start_time_offset_minutes')::integer,
+        (item.value ->> 'end_time_offset_minutes')::integer)::app.occurrence
+      from jsonb_array_elements(given) with ordinality as item (value, position)
+      join unnest(holds) hold on hold.id = (item.value ->> 'hold_key')::uuid),
+    holds[1].time_zone);
+
+  select jsonb_agg(jsonb_build_object(
+    'field', format('occurrences[%s].cpt.code', item.position - 1), 'code', 'not_the_services',
+    'message', 'The held service is billed under another code.', 'expected', service.cpt_code))
+  into wrong
+  from jsonb_array_elements(given) with ordinality as item (value, position)
+  join public.services service on service.id = holds[1].service_id
+  where item.value -> 'cpt' ->> 'code' <> service.cpt_code;
+  if wrong is not null then
+    perform app.refuse('validation_failed', 'The request has values that cannot be accepted.',
+      jsonb_build_object('errors', wrong));
+  end if;
+end
+$$;
+comment on function app.check_confirmation is 'Refuses a confirmation that is not about exactly what was held.';
+
+create function app.refuse_ended_hold(ended public.session_holds, reason text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  still_free boolean := not exists (
+    select
+    from unnest(app.claims_of(
+      ended.id, 'hold', ended.organization_id, ended.therapist_id, ended.client_id, ended.room_id,
+      ended.client_lane, tstzrange(ended.start_time, ended.end_time), ended.slot_id, null)) want
+    cross join lateral app.blocking_claims(want) claim);
+begin
+  perform app.refuse('hold_expired', 'This hold has ended.', jsonb_build_object(
+    'reason', reason,
+    'still_free', reason <> 'confirmed' and still_free and ended.start_time > clock_timestamp()));
+end
+$$;
+comment on function app.refuse_ended_hold is
+  'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now.';
+
+create function app.confirm_sessions(organization uuid, request jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  hold_key uuid := (request ->> 'hold_key')::uuid;
+  holds public.session_holds[];
+  ended public.session_holds;
+  confirmed jsonb;
+begin
+  holds := array(select it from public.session_holds it where hold_key in (it.id, it.batch_key));
+  if holds[1].created_by is distinct from auth.uid() then
+    perform app.refuse('forbidden', 'Only the user who made a hold can confirm it.');
+  end if;
+  if cardinality(holds) = 1 and holds[1].batch_key <> hold_key then
+    perform app.refuse_field('hold_key', 'part_of_a_batch', 'This hold is one of a batch: confirm the batch''s key.');
+  end if;
+
+  perform app.lock_subjects(array(
+    select subject.id
+    from unnest(holds) hold
+    left join public.sessions moved on moved.id = hold.session_id
+    cross join lateral (values
+      (hold.therapist_id), (hold.client_id), (hold.room_id), (moved.therapist_id), (moved.room_id)) as subject (id)));
+  holds := array(
+    select it from public.session_holds it where it.batch_key = hold_key order by it.start_time, it.id for update);
+
+  select * into ended
+  from unnest(holds) hold
+  where hold.status <> 'held' or hold.expires_at <= clock_timestamp()
+  limit 1;
+  if ended.id is not null then
+    perform app.refuse_ended_hold(ended, case ended.status when 'held' then 'expired' else ended.status end);
+  end if;
+  if exists (
+    select
+    from unnest(holds) hold
+    join public.sessions moved on moved.id = hold.session_id
+    where moved.status <> 'scheduled')
+  then
+    perform app.refuse_ended_hold(holds[1], 'session_not_scheduled');
+  end if;
+  perform app.check_parties(
+    organization, holds[1].therapist_id, holds[1].client_id, array(select hold.start_time from unnest(holds) hold));
+  perform app.check_confirmation(holds, request);
+
+  -- A session takes over its hold's claims, and with that the hold is confirmed (app.end_turned_holds).
+  with detail as (
+    select hold, coalesce(
+      (select item -> 'session' ->> 'place_of_service'
+        from jsonb_array_elements(request -> 'occurrences') item
+        where (item ->> 'hold_key')::uuid = hold.id),
+      request -> 'session' ->> 'place_of_service') as place_of_service
+    from unnest(holds) hold
+  ),
+  moved as (
+    update public.sessions session
+    set therapist_id = (detail.hold).therapist_id, room_id = (detail.hold).room_id,
+      start_time = (detail.hold).start_time, end_time = (detail.hold).end_time,
+      time_zone = (detail.hold).time_zone, claim_id = (detail.hold).id,
+      place_of_service = coalesce(detail.place_of_service, session.place_of_service)
+    from detail
+    where session.id = (detail.hold).session_id
+    returning session
+  ),
+  created as (
+    insert into public.sessions as session (
+      id, organization_id, therapist_id, client_id, room_id, service_id, start_time, end_time, time_zone, series_id,
+      place_of_service)
+    select
+      (detail.hold).id, (detail.hold).organization_id, (detail.hold).therapist_id, (detail.hold).client_id,
+      (detail.hold).room_id, (detail.hold).service_id, (detail.hold).start_time, (detail.hold).end_time,
+      (detail.hold).time_zone,
+      nullif((detail.hold).batch_key, (detail.hold).id), detail.place_of_service
+    from detail
+    where (detail.hold).session_id is null
+    returning session
+  ),
+  booked as (
+    select moved.session from moved
+    union all
+    select created.session from created
+  )
+  select jsonb_agg(app.session_json(booked.session) order by (booked.session).start_time)
+  into confirmed
+  from booked;
+
+  return jsonb_build_object(
+    'session', confirmed -> 0,
+    'sessions', confirmed,
+    'rounded_duration_minutes', (
+      select sum((booked ->> 'rounded_duration_minutes')::integer) from jsonb_array_elements(confirmed) booked));
+end
+$$;
+comment on function app.confirm_sessions is
+  'Turns every hold of a key into a session, or into the new time of the session it moves. Answers the data of the HTTP contract.';
