@@ -9,7 +9,7 @@ it("npm run demo holds, is refused, confirms, cancels, shows the audit trail, an
   expect(stdout.match(/→ \d+/g)).toEqual(["→ 201", "→ 409", "→ 200", "→ 200"]);
   expect(stdout).toContain('"code": "therapist_conflict"');
   expect(stdout).toMatch(/hold\.created +allow/);
-  expect(stdout).toMatch(/booking\.hold_sessions +deny \(therapist_conflict\)/);
+  expect(stdout).toMatch(/rpc\.hold_sessions +deny \(therapist_conflict\)/);
   expect(stdout).toMatch(/session\.cancelled +allow/);
   expect(stderr).toContain("stopped");
 });

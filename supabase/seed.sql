@@ -7,7 +7,11 @@ with person (id, email, display_name) as (
     ('a0000000-0000-4000-8000-000000000002'::uuid, 'scheduler@willowcreek.example', 'Sam Scheduler'),
     ('a0000000-0000-4000-8000-000000000003'::uuid, 'rosa@willowcreek.example', 'Rosa Therapist'),
     ('a0000000-0000-4000-8000-000000000004'::uuid, 'theo@willowcreek.example', 'Theo Therapist'),
-    ('a0000000-0000-4000-8000-000000000005'::uuid, 'bianca@willowcreek.example', 'Bianca Analyst')
+    ('a0000000-0000-4000-8000-000000000005'::uuid, 'bianca@willowcreek.example', 'Bianca Analyst'),
+    ('a0000000-0000-4000-8000-000000000006'::uuid, 'quinn@willowcreek.example', 'Quinn Reviewer'),
+    ('a0000000-0000-4000-8000-000000000007'::uuid, 'family@aspen.example', 'Aspen''s parent'),
+    ('a0000000-0000-4000-8000-000000000008'::uuid, 'intake@partner.example', 'A referring practice'),
+    ('a0000000-0000-4000-8000-000000000009'::uuid, 'operator@platform.example', 'The platform''s operator')
 ),
 login as (
   insert into auth.users (
@@ -37,13 +41,19 @@ from (values
   ('a0000000-0000-4000-8000-000000000002', 'internal_ops'),
   ('a0000000-0000-4000-8000-000000000003', 'therapist'),
   ('a0000000-0000-4000-8000-000000000004', 'therapist'),
-  ('a0000000-0000-4000-8000-000000000005', 'supervisor')
+  ('a0000000-0000-4000-8000-000000000005', 'supervisor'),
+  ('a0000000-0000-4000-8000-000000000006', 'psychiatrist'),
+  ('a0000000-0000-4000-8000-000000000007', 'client'),
+  ('a0000000-0000-4000-8000-000000000008', 'partner_provider')
 ) as grant_ (user_id, role);
+
+insert into public.user_roles (user_id, role) values ('a0000000-0000-4000-8000-000000000009', 'super_admin');
 
 insert into public.therapists (id, organization_id, user_id, display_name, credential) values
   ('c0000000-0000-4000-8000-000000000001', 'b0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000003', 'Rosa Therapist', 'RBT'),
   ('c0000000-0000-4000-8000-000000000002', 'b0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000004', 'Theo Therapist', 'RBT'),
-  ('c0000000-0000-4000-8000-000000000003', 'b0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000005', 'Bianca Analyst', 'BCBA');
+  ('c0000000-0000-4000-8000-000000000003', 'b0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000005', 'Bianca Analyst', 'BCBA'),
+  ('c0000000-0000-4000-8000-000000000004', 'b0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000006', 'Quinn Reviewer', 'MD');
 
 insert into public.clients (id, organization_id, full_name) values
   ('d0000000-0000-4000-8000-000000000001', 'b0000000-0000-4000-8000-000000000001', 'Client Aspen'),
@@ -67,8 +77,18 @@ from (values
   ('c0000000-0000-4000-8000-000000000002', 'd0000000-0000-4000-8000-000000000002', 'therapist'),
   ('c0000000-0000-4000-8000-000000000002', 'd0000000-0000-4000-8000-000000000003', 'therapist'),
   ('c0000000-0000-4000-8000-000000000003', 'd0000000-0000-4000-8000-000000000001', 'supervisor'),
-  ('c0000000-0000-4000-8000-000000000003', 'd0000000-0000-4000-8000-000000000002', 'supervisor')
+  ('c0000000-0000-4000-8000-000000000003', 'd0000000-0000-4000-8000-000000000002', 'supervisor'),
+  ('c0000000-0000-4000-8000-000000000004', 'd0000000-0000-4000-8000-000000000002', 'psychiatrist')
 ) as team (therapist_id, client_id, team_role);
+
+insert into public.supervisions (organization_id, supervisor_id, therapist_id, starts_on)
+select 'b0000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000003', supervised.id::uuid, current_date - 30
+from (values ('c0000000-0000-4000-8000-000000000001'), ('c0000000-0000-4000-8000-000000000002')) as supervised (id);
+
+insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on)
+values (
+  'b0000000-0000-4000-8000-000000000001', 'd0000000-0000-4000-8000-000000000001',
+  'a0000000-0000-4000-8000-000000000007', 'parent', current_date - 30);
 
 -- Next week's standing sessions: Theo with Birch, mornings at ten, Pacific wall clock.
 insert into public.sessions (organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone, place_of_service)

@@ -5,7 +5,53 @@ export type Database = {
   
   "public": {
           Tables: {
-            "calendar_claims": {
+            "access_alerts": {
+                  Row: {
+                    "acknowledged_at": string | null,"actor_id": string | null,"created_at": string,"created_by": string | null,"grant_id": string | null,"id": string,"kind": string,"organization_id": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at": string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind": string,"organization_id": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind"?: string,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "access_alerts_grant_fkey"
+      columns: ["organization_id","grant_id"]
+isOneToOne: false
+      referencedRelation: "user_roles"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "access_alerts_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"active_organizations": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"organization_id": string,"updated_at": string,"updated_by": string | null,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"organization_id": string,"updated_at": string,"updated_by"?: string | null,"user_id": string
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "active_organizations_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"calendar_claims": {
                   Row: {
                     "claim_id": string,"during": unknown,"expires_at": string | null,"kind": string,"lane": number,"organization_id": string,"slot_id": string,"subject_id": string,"subject_kind": string
                   }
@@ -42,6 +88,26 @@ isOneToOne: false
       columns: ["organization_id","therapist_id"]
 isOneToOne: false
       referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"client_guardians": {
+                  Row: {
+                    "client_id": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"organization_id": string,"relationship": string,"starts_on": string,"updated_at": string,"updated_by": string | null,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id": string,"relationship": string,"starts_on": string,"updated_at": string,"updated_by"?: string | null,"user_id": string
+                  }
+                  Update: {
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id"?: string,"relationship"?: string,"starts_on"?: string,"updated_at"?: string,"updated_by"?: string | null,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "client_guardians_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
       referencedColumns: ["organization_id","id"]
     }
                   ]
@@ -113,6 +179,38 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
+                },"referrals": {
+                  Row: {
+                    "client_id": string | null,"created_at": string,"created_by": string | null,"id": string,"organization_id": string,"reference": string,"service_account_id": string | null,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id"?: string | null,"created_at": string,"created_by"?: string | null,"id"?: string,"organization_id": string,"reference": string,"service_account_id"?: string | null,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "client_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"id"?: string,"organization_id"?: string,"reference"?: string,"service_account_id"?: string | null,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "referrals_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "referrals_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "referrals_service_account_fkey"
+      columns: ["organization_id","service_account_id"]
+isOneToOne: false
+      referencedRelation: "service_accounts"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 },"role_permissions": {
                   Row: {
                     "permission": string,"role": string
@@ -123,6 +221,26 @@ isOneToOne: false
                   }
                   Update: {
                     "permission"?: string,"role"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "role_permissions_role_fkey"
+      columns: ["role"]
+isOneToOne: false
+      referencedRelation: "roles"
+      referencedColumns: ["role"]
+    }
+                  ]
+                },"roles": {
+                  Row: {
+                    "requires_mfa": boolean,"role": string,"summary": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "requires_mfa"?: boolean,"role": string,"summary": string
+                  }
+                  Update: {
+                    "requires_mfa"?: boolean,"role"?: string,"summary"?: string
                   }
                   Relationships: [
                     
@@ -141,6 +259,46 @@ isOneToOne: false
                   Relationships: [
                     {
       foreignKeyName: "rooms_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"service_account_tokens": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"expires_at": string,"id": string,"last_used_at": string | null,"organization_id": string,"prefix": string,"revoked_at": string | null,"service_account_id": string,"token_hash": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"expires_at": string,"id"?: string,"last_used_at"?: string | null,"organization_id": string,"prefix": string,"revoked_at"?: string | null,"service_account_id": string,"token_hash": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"expires_at"?: string,"id"?: string,"last_used_at"?: string | null,"organization_id"?: string,"prefix"?: string,"revoked_at"?: string | null,"service_account_id"?: string,"token_hash"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "service_account_tokens_service_account_fkey"
+      columns: ["organization_id","service_account_id"]
+isOneToOne: false
+      referencedRelation: "service_accounts"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"service_accounts": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"disabled_at": string | null,"expires_at": string | null,"id": string,"name": string,"organization_id": string,"scopes": (string)[],"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"disabled_at"?: string | null,"expires_at"?: string | null,"id"?: string,"name": string,"organization_id": string,"scopes": (string)[],"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"disabled_at"?: string | null,"expires_at"?: string | null,"id"?: string,"name"?: string,"organization_id"?: string,"scopes"?: (string)[],"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "service_accounts_organization_id_fkey"
       columns: ["organization_id"]
 isOneToOne: false
       referencedRelation: "organizations"
@@ -287,6 +445,32 @@ isOneToOne: false
       referencedColumns: ["organization_id","id"]
     }
                   ]
+                },"supervisions": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"organization_id": string,"starts_on": string,"supervisor_id": string,"therapist_id": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id": string,"starts_on": string,"supervisor_id": string,"therapist_id": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id"?: string,"starts_on"?: string,"supervisor_id"?: string,"therapist_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "supervisions_supervisor_fkey"
+      columns: ["organization_id","supervisor_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "supervisions_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 },"therapists": {
                   Row: {
                     "created_at": string,"created_by": string | null,"credential": string,"display_name": string,"id": string,"organization_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null,"user_id": string | null
@@ -309,14 +493,14 @@ isOneToOne: false
                   ]
                 },"user_roles": {
                   Row: {
-                    "created_at": string,"created_by": string | null,"expires_at": string | null,"granted_by": string | null,"id": string,"organization_id": string,"revoked_at": string | null,"role": string,"updated_at": string,"updated_by": string | null,"user_id": string
+                    "created_at": string,"created_by": string | null,"expires_at": string | null,"granted_by": string | null,"id": string,"kind": string,"organization_id": string | null,"reason": string | null,"revoked_at": string | null,"role": string,"updated_at": string,"updated_by": string | null,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at": string,"created_by"?: string | null,"expires_at"?: string | null,"granted_by"?: string | null,"id"?: string,"organization_id": string,"revoked_at"?: string | null,"role": string,"updated_at": string,"updated_by"?: string | null,"user_id": string
+                    "created_at": string,"created_by"?: string | null,"expires_at"?: string | null,"granted_by"?: string | null,"id"?: string,"kind"?: string,"organization_id"?: string | null,"reason"?: string | null,"revoked_at"?: string | null,"role": string,"updated_at": string,"updated_by"?: string | null,"user_id": string
                   }
                   Update: {
-                    "created_at"?: string,"created_by"?: string | null,"expires_at"?: string | null,"granted_by"?: string | null,"id"?: string,"organization_id"?: string,"revoked_at"?: string | null,"role"?: string,"updated_at"?: string,"updated_by"?: string | null,"user_id"?: string
+                    "created_at"?: string,"created_by"?: string | null,"expires_at"?: string | null,"granted_by"?: string | null,"id"?: string,"kind"?: string,"organization_id"?: string | null,"reason"?: string | null,"revoked_at"?: string | null,"role"?: string,"updated_at"?: string,"updated_by"?: string | null,"user_id"?: string
                   }
                   Relationships: [
                     {
@@ -325,19 +509,69 @@ isOneToOne: false
 isOneToOne: false
       referencedRelation: "organizations"
       referencedColumns: ["id"]
+    },{
+      foreignKeyName: "user_roles_role_fkey"
+      columns: ["role"]
+isOneToOne: false
+      referencedRelation: "roles"
+      referencedColumns: ["role"]
     }
                   ]
                 }
           }
           Views: {
-            [_ in never]: never
+            "denied_attempts": {
+                  Row: {
+                    "action": string | null,"actor_id": string | null,"code": string | null,"id": number | null,"occurred_at": string | null,"organization_id": string | null,"request_id": string | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"family_clients": {
+                  Row: {
+                    "client_id": string | null,"full_name": string | null,"organization_id": string | null,"status": string | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"family_sessions": {
+                  Row: {
+                    "client_id": string | null,"end_time": string | null,"service_name": string | null,"session_id": string | null,"start_time": string | null,"status": string | null,"therapist_name": string | null,"time_zone": string | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"referral_summaries": {
+                  Row: {
+                    "client_status": string | null,"next_session_at": string | null,"organization_id": string | null,"reference": string | null,"referral_id": string | null,"status": string | null,"upcoming_sessions": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                }
           }
           Functions: {
-            "cancel_sessions":
+            "archive_client":
+{ Args: { "client": string,"idempotency_key"?: string }; Returns: Json
+                           },
+"break_glass":
+{ Args: { "minutes"?: number,"organization": string,"reason": string }; Returns: Json
+                           },
+"cancel_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"choose_organization":
+{ Args: { "organization": string }; Returns: undefined
                            },
 "confirm_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"create_service_account":
+{ Args: { "expires_at"?: string,"name": string,"organization": string,"scopes": (string)[] }; Returns: Json
                            },
 "custom_access_token_hook":
 { Args: { "event": Json }; Returns: Json
@@ -349,6 +583,36 @@ isOneToOne: false
 { Args: { "before_id"?: number,"max_rows"?: number,"organization": string }; Returns: {
               "action": string,"actor_id": string,"code": string,"decision": string,"details": Json,"id": number,"occurred_at": string,"request_id": string,"row_id": string,"table_name": string
             }[]
+                           },
+"list_denied_attempts":
+{ Args: { "before_id"?: number,"by_user"?: string,"max_rows"?: number,"organization": string,"since"?: string,"until"?: string }; Returns: {
+              "action": string | null,
+"actor_id": string | null,
+"code": string | null,
+"id": number | null,
+"occurred_at": string | null,
+"organization_id": string | null,
+"request_id": string | null
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "denied_attempts"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"list_service_account_tokens":
+{ Args: { "account": string }; Returns: {
+              "created_at": string,"expires_at": string,"last_used_at": string,"prefix": string,"revoked_at": string
+            }[]
+                           },
+"partner_sync":
+{ Args: { "idempotency_key"?: string,"request": Json,"token": string }; Returns: Json
+                           },
+"revoke_service_account":
+{ Args: { "account": string }; Returns: Json
+                           },
+"rotate_service_account_token":
+{ Args: { "account": string,"overlap_minutes"?: number }; Returns: Json
                            }
           }
           Enums: {

@@ -41,6 +41,19 @@ export {
 export { roundedMinutes, units } from "./cpt.ts";
 export { type AppProblem, HoldfastError, isHoldfastError } from "./errors.ts";
 export {
+  canEnter,
+  guardFor,
+  PERMISSIONS,
+  type Permission,
+  ROLES,
+  ROUTE_GUARDS,
+  type Role,
+  type Route,
+  type RouteGuard,
+  type RouteMatch,
+  type Visitor,
+} from "./guards.ts";
+export {
   type FieldError,
   PROBLEM_CODES,
   PROBLEM_MEDIA_TYPE,

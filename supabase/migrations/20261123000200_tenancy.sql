@@ -24,11 +24,31 @@ comment on column public.organizations.requires_mfa is 'When true, booking deman
 comment on column public.organizations.calls_per_minute is 'Calls of booking operations allowed per user and minute.';
 select app.add_stamps('public.organizations');
 
+create table public.roles (
+  role text primary key,
+  summary text not null,
+  requires_mfa boolean not null default false,
+  constraint roles_role_form check (role ~ '^[a-z]+(_[a-z]+)*$')
+);
+comment on table public.roles is 'The roles there are, what each is, and whether it demands a second factor.';
+insert into public.roles (role, summary, requires_mfa) values
+  ('client', 'Patient or guardian: own appointments, through the family views', false),
+  ('therapist', 'RBT or BT: own sessions and the clients on whose care team they are', false),
+  ('supervisor', 'BCBA or care manager: as a therapist, and the caseload of those they supervise', false),
+  ('psychiatrist', 'Consulting reviewer: reads the records of clients assigned for review', false),
+  ('internal_ops', 'Scheduling, billing, compliance: the organization''s schedule and billing', false),
+  ('partner_provider', 'Referring practice: status and schedule summary of clients it referred', false),
+  ('admin', 'Clinic administrator: the whole organization, roles included', false),
+  ('super_admin', 'Platform operator: tenants; records only by break-glass', true),
+  ('system_service', 'Automation: what its scopes name', false);
+
 create table public.user_roles (
   id uuid primary key default gen_random_uuid(),
-  organization_id uuid not null references public.organizations (id),
+  organization_id uuid references public.organizations (id),
   user_id uuid not null references auth.users (id),
-  role text not null,
+  role text not null references public.roles (role),
+  kind text not null default 'standing',
+  reason text,
   granted_by uuid,
   expires_at timestamptz,
   revoked_at timestamptz,
@@ -36,16 +56,43 @@ create table public.user_roles (
   created_by uuid,
   updated_at timestamptz not null,
   updated_by uuid,
-  constraint user_roles_role_known check (role in (
-    'client', 'therapist', 'supervisor', 'psychiatrist', 'internal_ops', 'partner_provider', 'admin',
-    'super_admin', 'system_service'))
+  constraint user_roles_organization_id_id_key unique (organization_id, id),
+  constraint user_roles_organization_required check (organization_id is not null or role = 'super_admin'),
+  constraint user_roles_kind_known check (kind in ('standing', 'temporary', 'break_glass')),
+  constraint user_roles_temporary_has_end_and_reason
+    check (kind = 'standing' or (expires_at is not null and reason is not null)),
+  constraint user_roles_reason_length check (length(reason) between 10 and 500),
+  constraint user_roles_super_admin_in_organization_by_break_glass
+    check ((role = 'super_admin' and organization_id is not null) = (kind = 'break_glass')),
+  constraint user_roles_break_glass_at_most_4_hours
+    check (kind <> 'break_glass' or expires_at <= created_at + interval '4 hours'),
+  -- Two live grants of one role would let a revocation leave one standing.
+  constraint user_roles_no_second_live_grant exclude using gist (
+    user_id with =,
+    coalesce(organization_id, '00000000-0000-0000-0000-000000000000') with =,
+    role with =,
+    tstzrange(created_at, greatest(created_at, coalesce(least(revoked_at, expires_at), 'infinity'))) with &&)
 );
-comment on table public.user_roles is 'User x organization x role. History is kept: a role ends by revoked_at or expires_at.';
-create unique index user_roles_one_live_grant_idx on public.user_roles (user_id, organization_id, role)
-  where revoked_at is null;
+comment on table public.user_roles is
+  'User x organization x role. History is kept: a role ends by revoked_at or expires_at. Temporary access and '
+  'break-glass are rows with a reason and an end. A super_admin has one row without an organization.';
+comment on column public.user_roles.reason is 'PHI: free text, why access was given.';
 create index user_roles_user_id_idx on public.user_roles (user_id);
-create index user_roles_organization_id_idx on public.user_roles (organization_id);
+create index user_roles_role_idx on public.user_roles (role);
 select app.add_stamps('public.user_roles');
+
+create function app.stamp_grant()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.granted_by := coalesce((select auth.uid()), new.granted_by);
+  return new;
+end
+$$;
+comment on function app.stamp_grant is 'Who grants a role is who is signed in, not who the row says.';
+create trigger stamp_grant before insert on public.user_roles for each row execute function app.stamp_grant();
 
 create function app.keep_revocation()
 returns trigger
@@ -65,7 +112,7 @@ create trigger keep_revocation before update of revoked_at on public.user_roles
   execute function app.keep_revocation();
 
 create table public.role_permissions (
-  role text not null,
+  role text not null references public.roles (role),
   permission text not null,
   primary key (role, permission),
   constraint role_permissions_permission_form check (permission ~ '^[a-z]+(_[a-z]+)+$')
@@ -76,14 +123,37 @@ insert into public.role_permissions (role, permission) values
   ('supervisor', 'book_own_sessions'),
   ('internal_ops', 'book_any_session'),
   ('admin', 'book_any_session'),
-  ('admin', 'view_audit');
+  ('admin', 'archive_clients'),
+  ('admin', 'manage_roles'),
+  ('admin', 'manage_service_accounts'),
+  ('admin', 'view_audit'),
+  ('therapist', 'view_clients'),
+  ('supervisor', 'view_clients'),
+  ('psychiatrist', 'view_clients'),
+  ('internal_ops', 'view_clients'),
+  ('admin', 'view_clients'),
+  ('therapist', 'view_schedule'),
+  ('supervisor', 'view_schedule'),
+  ('psychiatrist', 'view_schedule'),
+  ('internal_ops', 'view_schedule'),
+  ('admin', 'view_schedule'),
+  ('therapist', 'view_therapists'),
+  ('supervisor', 'view_therapists'),
+  ('psychiatrist', 'view_therapists'),
+  ('internal_ops', 'view_therapists'),
+  ('admin', 'view_therapists'),
+  ('admin', 'manage_therapists'),
+  ('client', 'view_own_appointments'),
+  ('partner_provider', 'view_referrals'),
+  ('super_admin', 'view_tenants');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- "May this user": the one place that answers it
 -- ---------------------------------------------------------------------------------------------------------
 -- Each answers only about auth.uid(). org_ids_with_role is security definer because it reads user_roles on behalf
 -- of policies, those of user_roles among them; the others stand on it. plpgsql stable in the array form: evaluated
--- once a statement as an InitPlan, where a per-row form costs two orders of magnitude.
+-- once a statement as an InitPlan, where a per-row form costs two orders of magnitude. For the same reason a helper
+-- puts what another helper answers into a variable first: in a WHERE it may be asked for every row.
 
 create function app.org_ids_with_role(variadic roles text[])
 returns uuid[]
@@ -93,20 +163,96 @@ security definer
 set search_path = ''
 as $$
 declare
+  caller uuid := auth.uid();
   active_organization uuid := nullif(auth.jwt() ->> 'org_id', '')::uuid;
 begin
   return array(
-    select distinct membership.organization_id
+    select membership.organization_id
     from public.user_roles membership
-    where membership.user_id = auth.uid()
+    where membership.user_id = caller
       and membership.role = any (roles)
+      and membership.organization_id is not null
       and membership.revoked_at is null
       and (membership.expires_at is null or membership.expires_at > now())
-      and (active_organization is null or membership.organization_id = active_organization));
+      and (active_organization is null or membership.organization_id = active_organization)
+      -- Who runs the platform no more has no use of a glass that was broken before.
+      and (membership.kind <> 'break_glass' or app.is_super_admin())
+      and not exists (
+        select from auth.users login where login.id = caller and login.banned_until > now()));
 end
 $$;
 comment on function app.org_ids_with_role is
-  'Organizations in which the caller has one of the roles now. Definer: reads user_roles for policies.';
+  'Organizations in which the caller, if not banned, has one of the roles now. Definer: reads user_roles and '
+  'auth.users for policies.';
+
+create function app.is_super_admin()
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  caller uuid := auth.uid();
+begin
+  return auth.jwt() ->> 'aal' = 'aal2' and exists (
+    select
+    from public.user_roles membership
+    join auth.users login on login.id = membership.user_id
+    where membership.user_id = caller
+      and membership.role = 'super_admin'
+      and membership.organization_id is null
+      and membership.revoked_at is null
+      and (membership.expires_at is null or membership.expires_at > now())
+      and (login.banned_until is null or login.banned_until <= now()));
+end
+$$;
+comment on function app.is_super_admin is
+  'Whether the caller runs the platform, with a second factor. Definer: reads user_roles and auth.users for policies.';
+
+create function app.org_ids_needing_second_factor()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  caller uuid := auth.uid();
+begin
+  if auth.jwt() ->> 'aal' = 'aal2' then
+    return '{}';
+  end if;
+  return array(
+    select distinct membership.organization_id
+    from public.user_roles membership
+    join public.organizations organization on organization.id = membership.organization_id
+    join public.roles held on held.role = membership.role
+    where membership.user_id = caller
+      and membership.revoked_at is null
+      and (membership.expires_at is null or membership.expires_at > now())
+      and (organization.requires_mfa or held.requires_mfa));
+end
+$$;
+comment on function app.org_ids_needing_second_factor is
+  'Organizations that, or the caller''s role in which, demand a second factor that this token lacks. Definer: reads '
+  'user_roles and organizations for policies.';
+
+create function app.require_second_factor(target regclass)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  execute pg_catalog.format(
+    'create policy second_factor on %s as restrictive for all to authenticated '
+    'using (organization_id is null or organization_id <> all ((select app.org_ids_needing_second_factor())::uuid[])) '
+    'with check (organization_id is null or organization_id <> all ((select app.org_ids_needing_second_factor())::uuid[]))',
+    target);
+end
+$$;
+comment on function app.require_second_factor is
+  'Used by migrations only: no row of a tenant table is in reach before the second factor that its organization demands.';
 
 create function app.org_ids()
 returns uuid[]
@@ -149,7 +295,8 @@ $$;
 comment on function app.user_has_role_for_org is 'Whether the caller has one of the roles in the organization now.';
 
 grant execute on function
-  app.org_ids_with_role, app.org_ids, app.org_ids_with_permission, app.user_has_role_for_org
+  app.org_ids_with_role, app.org_ids, app.org_ids_with_permission, app.user_has_role_for_org, app.is_super_admin,
+  app.org_ids_needing_second_factor
 to authenticated;
 
 -- ---------------------------------------------------------------------------------------------------------
@@ -157,24 +304,57 @@ to authenticated;
 -- ---------------------------------------------------------------------------------------------------------
 
 alter table public.organizations enable row level security;
+alter table public.roles enable row level security;
 alter table public.user_roles enable row level security;
 alter table public.role_permissions enable row level security;
 
-grant select (id, name, time_zone, requires_mfa) on public.organizations to authenticated;
-grant select on public.user_roles, public.role_permissions to authenticated;
+grant
+  select (id, name, time_zone, requires_mfa),
+  insert (name, time_zone, requires_mfa),
+  update (name, time_zone, requires_mfa)
+on public.organizations to authenticated;
+grant
+  select,
+  insert (organization_id, user_id, role, kind, reason, expires_at),
+  update (expires_at, revoked_at)
+on public.user_roles to authenticated;
+grant select on public.roles, public.role_permissions to authenticated;
 grant select,
   insert (id, name, time_zone, requires_mfa, calls_per_minute),
   update (name, time_zone, requires_mfa, calls_per_minute)
 on public.organizations to service_role;
 grant select,
-  insert (organization_id, user_id, role, granted_by, expires_at),
+  insert (organization_id, user_id, role, kind, reason, granted_by, expires_at),
   update (expires_at, revoked_at)
 on public.user_roles to service_role;
-grant select on public.role_permissions to service_role;
+grant select on public.roles, public.role_permissions to service_role;
 
-create policy "members see their organization" on public.organizations
+create policy "members see their organization and super admins every tenant" on public.organizations
   for select to authenticated
-  using (id = any ((select app.org_ids())::uuid[]));
+  using (
+    id = any ((select app.org_ids())::uuid[])
+    or (select app.is_super_admin())
+  );
+
+create policy "super admins make tenants" on public.organizations
+  for insert to authenticated
+  with check ((select app.is_super_admin()));
+
+create policy "admins change their organization and super admins every tenant" on public.organizations
+  for update to authenticated
+  using (
+    id = any ((select app.org_ids_with_role('admin'))::uuid[])
+    or (select app.is_super_admin())
+  )
+  with check (
+    id = any ((select app.org_ids_with_role('admin'))::uuid[])
+    or (select app.is_super_admin())
+  );
+
+create policy second_factor on public.organizations as restrictive
+  for update to authenticated
+  using (id <> all ((select app.org_ids_needing_second_factor())::uuid[]))
+  with check (id <> all ((select app.org_ids_needing_second_factor())::uuid[]));
 
 create policy "users see their own roles and admins those of the organization" on public.user_roles
   for select to authenticated
@@ -182,6 +362,24 @@ create policy "users see their own roles and admins those of the organization" o
     user_id = (select auth.uid())
     or organization_id = any ((select app.org_ids_with_role('admin'))::uuid[])
   );
+
+create policy "admins grant roles of their organization" on public.user_roles
+  for insert to authenticated
+  with check (
+    organization_id = any ((select app.org_ids_with_role('admin'))::uuid[])
+    and role not in ('super_admin', 'system_service')
+  );
+
+create policy "admins end roles of their organization" on public.user_roles
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+
+select app.require_second_factor('public.user_roles');
+
+create policy "everybody signed in reads what roles there are" on public.roles
+  for select to authenticated
+  using (true);
 
 create policy "everybody signed in reads what a role may do" on public.role_permissions
   for select to authenticated

@@ -56,7 +56,11 @@ security definer
 set search_path = ''
 as $$
 begin
-  if not coalesce(organization = any (app.org_ids_with_permission('view_audit')), false) then
+  if not coalesce(
+    organization = any (app.org_ids_with_permission('view_audit'))
+      and organization <> all (app.org_ids_needing_second_factor()),
+    false)
+  then
     raise exception using errcode = '42501', message = 'not allowed to read this audit trail';
   end if;
   return query
@@ -89,3 +93,59 @@ comment on function public.list_audit_events is
   'At most 1000 rows a call. Raises 42501 for anybody else.';
 
 grant execute on function app.list_audit_events, public.list_audit_events to authenticated;
+
+create function app.denied_attempts()
+returns setof audit.events
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  organizations uuid[] := app.org_ids_with_permission('view_audit');
+  barred uuid[] := app.org_ids_needing_second_factor();
+begin
+  return query
+    select event.id, event.occurred_at, event.organization_id, event.actor_id, event.action, event.decision,
+      event.code, event.table_name, event.row_id, event.request_id, event.details
+    from audit.events event
+    where event.decision = 'deny'
+      and event.organization_id = any (organizations)
+      and event.organization_id <> all (barred);
+end
+$$;
+comment on function app.denied_attempts is
+  'Definer: audit.events has no grants. Gives the denials of organizations where the caller holds view_audit.';
+
+create view public.denied_attempts with (security_invoker = true) as
+  select denied.id, denied.occurred_at, denied.organization_id, denied.actor_id, denied.action, denied.code,
+    denied.request_id
+  from app.denied_attempts() denied;
+comment on view public.denied_attempts is 'For admins: what was refused, to whom, when.';
+grant execute on function app.denied_attempts to authenticated;
+grant select on public.denied_attempts to authenticated;
+
+create function public.list_denied_attempts(
+  organization uuid, by_user uuid default null, since timestamptz default now() - interval '30 days',
+  until timestamptz default now(), before_id bigint default null, max_rows integer default 100
+)
+returns setof public.denied_attempts
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select denied.id, denied.occurred_at, denied.organization_id, denied.actor_id, denied.action, denied.code,
+    denied.request_id
+  from public.denied_attempts denied
+  where denied.organization_id = organization
+    and (by_user is null or denied.actor_id = by_user)
+    and denied.occurred_at >= since
+    and denied.occurred_at <= until
+    and (before_id is null or denied.id < before_id)
+  order by denied.id desc
+  limit least(greatest(max_rows, 1), 1000)
+$$;
+comment on function public.list_denied_attempts is
+  'Denied attempts in an organization, newest first, by user and time; for admins, empty for others. Page on with before_id.';
+grant execute on function public.list_denied_attempts to authenticated;

@@ -1,10 +1,12 @@
--- People: therapists, clients, who is on whose care team; and rooms, the third thing that can be booked.
+-- People: therapists, clients, who is whose care team, supervisor or guardian; and rooms, the third thing that can
+-- be booked.
 --
 -- Promises
 --   * A row that points into another organization cannot be written by anybody: every reference carries
 --     organization_id in a composite foreign key.
---   * A therapist sees the clients on whose care team they are today; schedulers and admins see their
---     organization's clients; nobody else sees a client.
+--   * A therapist sees the clients on whose care team they are today, a supervisor also those of the therapists they
+--     supervise today, a psychiatrist those assigned for review; schedulers and admins see their organization's;
+--     families and referring practices see views of their own (families.sql). Nobody else sees a client.
 --   * Clients are never deleted: they are archived.
 
 create table public.therapists (
@@ -95,6 +97,57 @@ create index care_team_assignments_therapist_idx on public.care_team_assignments
 create index care_team_assignments_client_idx on public.care_team_assignments (organization_id, client_id);
 select app.add_stamps('public.care_team_assignments');
 
+create table public.supervisions (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null,
+  supervisor_id uuid not null,
+  therapist_id uuid not null,
+  starts_on date not null,
+  ends_on date,
+  created_at timestamptz not null,
+  created_by uuid,
+  updated_at timestamptz not null,
+  updated_by uuid,
+  constraint supervisions_supervisor_fkey
+    foreign key (organization_id, supervisor_id) references public.therapists (organization_id, id),
+  constraint supervisions_therapist_fkey
+    foreign key (organization_id, therapist_id) references public.therapists (organization_id, id),
+  constraint supervisions_of_somebody_else check (supervisor_id <> therapist_id),
+  constraint supervisions_date_order check (ends_on >= starts_on),
+  constraint supervisions_no_repeat exclude using gist (
+    supervisor_id with =, therapist_id with =, daterange(starts_on, ends_on, '[]') with &&)
+);
+comment on table public.supervisions is
+  'Who supervises whose work, from starts_on to ends_on inclusive. Both are therapists of the organization.';
+create index supervisions_supervisor_idx on public.supervisions (organization_id, supervisor_id);
+create index supervisions_therapist_idx on public.supervisions (organization_id, therapist_id);
+select app.add_stamps('public.supervisions');
+
+create table public.client_guardians (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null,
+  client_id uuid not null,
+  user_id uuid not null references auth.users (id),
+  relationship text not null,
+  starts_on date not null,
+  ends_on date,
+  created_at timestamptz not null,
+  created_by uuid,
+  updated_at timestamptz not null,
+  updated_by uuid,
+  constraint client_guardians_client_fkey
+    foreign key (organization_id, client_id) references public.clients (organization_id, id),
+  constraint client_guardians_relationship_known check (relationship in ('self', 'parent', 'legal_guardian')),
+  constraint client_guardians_date_order check (ends_on >= starts_on),
+  constraint client_guardians_no_repeat exclude using gist (
+    client_id with =, user_id with =, daterange(starts_on, ends_on, '[]') with &&)
+);
+comment on table public.client_guardians is
+  'Whose login stands for a client: the client, a parent or a legal guardian. Counts only with the role client.';
+create index client_guardians_client_idx on public.client_guardians (organization_id, client_id);
+create index client_guardians_user_id_idx on public.client_guardians (user_id);
+select app.add_stamps('public.client_guardians');
+
 -- ---------------------------------------------------------------------------------------------------------
 -- "Mine": definer for the same reason as in tenancy; each answers only about auth.uid()
 -- ---------------------------------------------------------------------------------------------------------
@@ -106,17 +159,65 @@ stable
 security definer
 set search_path = ''
 as $$
+declare
+  caller uuid := auth.uid();
+  organizations uuid[] := app.org_ids_with_role('therapist', 'supervisor', 'psychiatrist');
 begin
+  if organizations = '{}' then
+    return '{}';
+  end if;
   return array(
     select therapist.id
     from public.therapists therapist
-    where therapist.user_id = auth.uid()
+    where therapist.user_id = caller
       and therapist.status = 'active'
-      and therapist.organization_id = any (app.org_ids_with_role('therapist', 'supervisor')));
+      and therapist.organization_id = any (organizations));
 end
 $$;
 comment on function app.my_therapist_ids is
   'Therapist rows that are the caller, in organizations where the caller has such a role now. Definer: for policies.';
+
+create function app.caseload_therapist_ids()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  caller uuid := auth.uid();
+  delivering uuid[] := app.org_ids_with_role('therapist', 'supervisor');
+  supervising uuid[];
+  mine uuid[];
+begin
+  if delivering = '{}' then
+    return '{}';
+  end if;
+  mine := array(
+    select therapist.id
+    from public.therapists therapist
+    where therapist.user_id = caller
+      and therapist.status = 'active'
+      and therapist.organization_id = any (delivering));
+  supervising := app.org_ids_with_role('supervisor');
+  if supervising = '{}' then
+    return mine;
+  end if;
+  return mine || array(
+    select supervision.therapist_id
+    from public.supervisions supervision
+    join public.organizations clinic on clinic.id = supervision.organization_id
+    where supervision.organization_id = any (supervising)
+      and supervision.supervisor_id = any (mine)
+      and (now() at time zone clinic.time_zone)::date >= supervision.starts_on
+      and (supervision.ends_on is null or (now() at time zone clinic.time_zone)::date <= supervision.ends_on));
+end
+$$;
+comment on function app.caseload_therapist_ids is
+  'The caller''s own therapist rows, where the caller delivers services, and those the caller supervises today. A '
+  'psychiatrist has no caseload but the clients assigned for review. Definer: for policies.';
 
 create function app.is_on_care_team(organization uuid, therapist uuid, client uuid, on_day date)
 returns boolean
@@ -137,6 +238,36 @@ end
 $$;
 comment on function app.is_on_care_team is 'Whether the therapist is on the client''s care team on a day.';
 
+create function app.care_team_client_ids(therapists uuid[], organizations uuid[], team_roles text[])
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+begin
+  if therapists = '{}' then
+    return '{}';
+  end if;
+  return array(
+    select distinct assignment.client_id
+    from public.organizations clinic
+    -- The clinic's day once, not once an assignment.
+    cross join lateral (select (now() at time zone clinic.time_zone)::date as today offset 0) clock
+    join public.care_team_assignments assignment
+      on assignment.organization_id = clinic.id and assignment.therapist_id = any (therapists)
+    where clinic.id = any (organizations)
+      and assignment.team_role = any (team_roles)
+      and clock.today >= assignment.starts_on
+      and (assignment.ends_on is null or clock.today <= assignment.ends_on));
+end
+$$;
+comment on function app.care_team_client_ids is
+  'Clients on whose care team one of the therapists is today. Definer: for my_client_ids and reviewed_client_ids; not '
+  'granted to callers.';
+
 create function app.my_client_ids()
 returns uuid[]
 language plpgsql
@@ -145,21 +276,68 @@ security definer
 set search_path = ''
 as $$
 begin
-  return array(
-    select distinct assignment.client_id
-    from public.therapists therapist
-    join public.organizations organization on organization.id = therapist.organization_id
-    join public.care_team_assignments assignment
-      on assignment.organization_id = therapist.organization_id and assignment.therapist_id = therapist.id
-    where therapist.id = any (app.my_therapist_ids())
-      and (now() at time zone organization.time_zone)::date >= assignment.starts_on
-      and (assignment.ends_on is null
-        or (now() at time zone organization.time_zone)::date <= assignment.ends_on));
+  return app.care_team_client_ids(
+    app.caseload_therapist_ids(),
+    app.org_ids_with_role('therapist', 'supervisor'),
+    '{therapist,supervisor,psychiatrist}') || app.reviewed_client_ids();
 end
 $$;
-comment on function app.my_client_ids is 'Clients on whose care team the caller is today. Definer: for policies.';
+comment on function app.my_client_ids is
+  'Clients on whose care team the caller, or a therapist the caller supervises, is today, and those the caller reviews. '
+  'Definer: for policies.';
 
-grant execute on function app.my_therapist_ids, app.my_client_ids to authenticated;
+create function app.reviewed_client_ids()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  reviewing uuid[] := app.org_ids_with_role('psychiatrist');
+begin
+  if reviewing = '{}' then
+    return '{}';
+  end if;
+  return app.care_team_client_ids(app.my_therapist_ids(), reviewing, '{psychiatrist}');
+end
+$$;
+comment on function app.reviewed_client_ids is
+  'Clients assigned to the caller for psychiatric review today. Definer: for policies.';
+
+create function app.guarded_client_ids()
+returns uuid[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  caller uuid := auth.uid();
+  organizations uuid[] := app.org_ids_with_role('client');
+  barred uuid[] := app.org_ids_needing_second_factor();
+begin
+  if organizations = '{}' then
+    return '{}';
+  end if;
+  return array(
+    select guardian.client_id
+    from public.client_guardians guardian
+    join public.organizations clinic on clinic.id = guardian.organization_id
+    where guardian.user_id = caller
+      and guardian.organization_id = any (organizations)
+      and guardian.organization_id <> all (barred)
+      and (now() at time zone clinic.time_zone)::date >= guardian.starts_on
+      and (guardian.ends_on is null or (now() at time zone clinic.time_zone)::date <= guardian.ends_on));
+end
+$$;
+comment on function app.guarded_client_ids is 'Clients for whom the caller stands today. Definer: for the family views.';
+
+grant execute on function
+  app.my_therapist_ids, app.caseload_therapist_ids, app.my_client_ids, app.reviewed_client_ids
+to authenticated;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Grants and policies
@@ -169,108 +347,127 @@ alter table public.therapists enable row level security;
 alter table public.clients enable row level security;
 alter table public.rooms enable row level security;
 alter table public.care_team_assignments enable row level security;
+alter table public.supervisions enable row level security;
+alter table public.client_guardians enable row level security;
 
-grant select on public.therapists, public.clients, public.rooms, public.care_team_assignments to authenticated;
+-- What admins write over REST and what automation writes with the secret key are the same columns.
 grant select,
   insert (id, organization_id, user_id, display_name, credential),
   update (user_id, display_name, credential, status)
-on public.therapists to service_role;
+on public.therapists to authenticated, service_role;
 grant select,
   insert (id, organization_id, full_name),
-  update (full_name, status, deleted_at)
-on public.clients to service_role;
+  update (full_name)
+on public.clients to authenticated, service_role;
+grant update (status, deleted_at) on public.clients to service_role;
 grant select,
   insert (id, organization_id, name),
   update (name)
-on public.rooms to service_role;
+on public.rooms to authenticated, service_role;
 grant select,
   insert (organization_id, therapist_id, client_id, team_role, starts_on, ends_on),
   update (ends_on)
-on public.care_team_assignments to service_role;
+on public.care_team_assignments to authenticated, service_role;
+grant select,
+  insert (organization_id, supervisor_id, therapist_id, starts_on, ends_on),
+  update (ends_on)
+on public.supervisions to authenticated, service_role;
+grant select,
+  insert (organization_id, client_id, user_id, relationship, starts_on, ends_on),
+  update (ends_on)
+on public.client_guardians to authenticated, service_role;
 
 create policy role_scoped_select on public.therapists
   for select to authenticated
   using (organization_id = any ((select app.org_ids_with_role(
-    'therapist', 'supervisor', 'psychiatrist', 'internal_ops', 'admin'))::uuid[]));
+    'therapist', 'supervisor', 'psychiatrist', 'internal_ops', 'admin', 'super_admin'))::uuid[]));
 
 create policy role_scoped_select on public.clients
   for select to authenticated
   using (
     id = any ((select app.my_client_ids())::uuid[])
-    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
   );
 
 create policy "members see the rooms" on public.rooms
   for select to authenticated
   using (organization_id = any ((select app.org_ids_with_role(
-    'therapist', 'supervisor', 'internal_ops', 'admin'))::uuid[]));
+    'therapist', 'supervisor', 'internal_ops', 'admin', 'super_admin'))::uuid[]));
 
 create policy "care team members see their team and schedulers every team" on public.care_team_assignments
   for select to authenticated
   using (
-    therapist_id = any ((select app.my_therapist_ids())::uuid[])
+    therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
     or client_id = any ((select app.my_client_ids())::uuid[])
-    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
   );
 
--- ---------------------------------------------------------------------------------------------------------
--- Access tokens
--- ---------------------------------------------------------------------------------------------------------
+create policy "supervisors and the supervised see it, and schedulers all" on public.supervisions
+  for select to authenticated
+  using (
+    supervisor_id = any ((select app.my_therapist_ids())::uuid[])
+    or therapist_id = any ((select app.my_therapist_ids())::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
+  );
 
-create function app.token_claims(of_user uuid)
-returns jsonb
-language sql
-stable
-security definer
-set search_path = ''
-as $$
-  with memberships as (
-    select membership.organization_id, membership.role
-    from public.user_roles membership
-    where membership.user_id = of_user
-      and membership.revoked_at is null
-      and (membership.expires_at is null or membership.expires_at > now())
-  ),
-  -- Only a user of exactly one organization gets a claim: it narrows, and there is nothing to narrow to
-  -- before a user of several has chosen.
-  active as (
-    select membership.organization_id
-    from memberships membership
-    group by membership.organization_id
-    having (select count(distinct other.organization_id) from memberships other) = 1
-  )
-  select coalesce(
-    (select jsonb_strip_nulls(jsonb_build_object(
-      'org_id', active.organization_id,
-      'org_role', (
-        select membership.role
-        from memberships membership
-        order by array_position(array['admin', 'internal_ops', 'supervisor', 'therapist'], membership.role),
-          membership.role
-        limit 1),
-      'therapist_id', (
-        select therapist.id
-        from public.therapists therapist
-        where therapist.user_id = of_user
-          and therapist.organization_id = active.organization_id
-          and therapist.status = 'active')))
-    from active),
-    '{}')
-$$;
-comment on function app.token_claims is
-  'org_id, org_role and therapist_id for an access token. Definer: the auth server reads no tenant table itself.';
+create policy "guardians see their own and admins every one" on public.client_guardians
+  for select to authenticated
+  using (
+    (user_id = (select auth.uid()) and organization_id = any ((select app.org_ids_with_role('client'))::uuid[]))
+    or organization_id = any ((select app.org_ids_with_role('admin', 'super_admin'))::uuid[])
+  );
 
-create function public.custom_access_token_hook(event jsonb)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select jsonb_set(event, '{claims}', (event -> 'claims') || app.token_claims((event ->> 'user_id')::uuid))
-$$;
-comment on function public.custom_access_token_hook is
-  'Supabase Auth hook: adds org_id, org_role and therapist_id to access tokens. For the auth server only.';
+create policy "admins add therapists" on public.therapists
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+create policy "admins change therapists" on public.therapists
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
 
-grant usage on schema app to supabase_auth_admin;
-grant execute on function app.token_claims, public.custom_access_token_hook to supabase_auth_admin;
+create policy "admins add clients" on public.clients
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+create policy "admins change clients" on public.clients
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+
+create policy "schedulers add rooms" on public.rooms
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+create policy "schedulers change rooms" on public.rooms
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+
+create policy "admins assign care teams" on public.care_team_assignments
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+create policy "admins end assignments" on public.care_team_assignments
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+
+create policy "admins assign supervisors" on public.supervisions
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+create policy "admins end supervisions" on public.supervisions
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+
+create policy "admins name guardians" on public.client_guardians
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+create policy "admins end guardianships" on public.client_guardians
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
+
+select app.require_second_factor('public.therapists');
+select app.require_second_factor('public.clients');
+select app.require_second_factor('public.rooms');
+select app.require_second_factor('public.care_team_assignments');
+select app.require_second_factor('public.supervisions');
+select app.require_second_factor('public.client_guardians');

@@ -69,12 +69,12 @@ comment on function app.units is
 alter table public.cpt_codes enable row level security;
 alter table public.services enable row level security;
 
-grant select on public.cpt_codes, public.services to authenticated;
+grant select on public.cpt_codes to authenticated;
 grant select on public.cpt_codes to service_role;
 grant select,
   insert (id, organization_id, service_code, name, cpt_code, client_lane, is_group),
   update (service_code, name, cpt_code, client_lane, is_group)
-on public.services to service_role;
+on public.services to authenticated, service_role;
 
 create policy "everybody signed in reads the codes" on public.cpt_codes
   for select to authenticated
@@ -82,4 +82,15 @@ create policy "everybody signed in reads the codes" on public.cpt_codes
 
 create policy "members see the services" on public.services
   for select to authenticated
-  using (organization_id = any ((select app.org_ids())::uuid[]));
+  using (organization_id = any ((select app.org_ids_with_role(
+    'therapist', 'supervisor', 'psychiatrist', 'internal_ops', 'admin', 'super_admin'))::uuid[]));
+
+create policy "schedulers add services" on public.services
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+create policy "schedulers change services" on public.services
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+
+select app.require_second_factor('public.services');

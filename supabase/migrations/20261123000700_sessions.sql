@@ -92,7 +92,9 @@ comment on column public.sessions.slot_id is 'The group''s slot, or one of its o
 comment on column public.sessions.claim_id is
   'Its claims in the ledger: its own id, or that of the hold that last moved it. Written by the ledger''s functions only.';
 comment on column public.sessions.series_id is 'The batch this session was booked in; null when it was booked alone.';
-create index sessions_organization_id_start_time_idx on public.sessions (organization_id, start_time);
+-- With what the policy tests, so that counting an organization's sessions need not visit the rows.
+create index sessions_organization_id_start_time_idx on public.sessions (organization_id, start_time)
+  include (therapist_id, client_id);
 create index sessions_therapist_id_start_time_idx on public.sessions (therapist_id, start_time);
 create index sessions_client_id_start_time_idx on public.sessions (client_id, start_time);
 create index sessions_series_id_start_time_idx on public.sessions (series_id, start_time);
@@ -204,8 +206,9 @@ alter table public.sessions enable row level security;
 alter table public.session_holds enable row level security;
 alter table public.session_groups enable row level security;
 
-grant select on public.sessions, public.session_holds to authenticated;
-grant select on public.session_groups to authenticated;
+grant select on public.sessions, public.session_holds, public.session_groups to authenticated;
+-- A status moves along app.session_transitions, and no further: cancelling needs who cancelled, which the RPC asks.
+grant update (status) on public.sessions to authenticated;
 grant select,
   insert (
     organization_id, therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status,
@@ -214,6 +217,10 @@ grant select,
     therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status,
     place_of_service, cancelled_by, cancellation_reason)
 on public.sessions to service_role;
+grant
+  insert (organization_id, therapist_id, service_id, start_time, end_time),
+  update (therapist_id, service_id, start_time, end_time)
+on public.session_groups to authenticated;
 grant select,
   insert (organization_id, therapist_id, service_id, start_time, end_time),
   update (therapist_id, service_id, start_time, end_time)
@@ -223,7 +230,21 @@ grant select on public.session_holds to service_role;
 create policy sessions_scoped_access on public.sessions
   for select to authenticated
   using (
-    therapist_id = any ((select app.my_therapist_ids())::uuid[])
+    therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
+    or client_id = any ((select app.reviewed_client_ids())::uuid[])
+  );
+
+create policy "therapists mark their own sessions and schedulers every session" on public.sessions
+  for update to authenticated
+  using (
+    (therapist_id = any ((select app.my_therapist_ids())::uuid[])
+      and organization_id = any ((select app.org_ids_with_role('therapist', 'supervisor'))::uuid[]))
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
+  )
+  with check (
+    (therapist_id = any ((select app.my_therapist_ids())::uuid[])
+      and organization_id = any ((select app.org_ids_with_role('therapist', 'supervisor'))::uuid[]))
     or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
   );
 
@@ -231,13 +252,24 @@ create policy "holders see their holds and schedulers every hold" on public.sess
   for select to authenticated
   using (
     (created_by = (select auth.uid()) and organization_id = any ((select app.org_ids())::uuid[]))
-    or therapist_id = any ((select app.my_therapist_ids())::uuid[])
-    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
+    or therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
   );
 
 create policy "therapists see their groups and schedulers every group" on public.session_groups
   for select to authenticated
   using (
-    therapist_id = any ((select app.my_therapist_ids())::uuid[])
-    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
+    therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
   );
+create policy "schedulers make groups" on public.session_groups
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+create policy "schedulers move groups" on public.session_groups
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+
+select app.require_second_factor('public.sessions');
+select app.require_second_factor('public.session_holds');
+select app.require_second_factor('public.session_groups');

@@ -40,7 +40,7 @@ set search_path = ''
 as $$
 begin
   insert into audit.events (organization_id, action, decision, code, details)
-  values (organization, 'booking.' || operation, 'deny', problem ->> 'code',
+  values (organization, 'rpc.' || operation, 'deny', problem ->> 'code',
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);
 end
@@ -94,6 +94,8 @@ begin
       select therapist.organization_id
       from public.therapists therapist
       where therapist.id = (request ->> 'therapist_id')::uuid)
+    when 'archive_client' then (
+      select client.organization_id from public.clients client where client.id = (request ->> 'client_id')::uuid)
     else coalesce(
       (select hold.organization_id
         from public.session_holds hold
@@ -120,10 +122,8 @@ begin
   if organization is null or not organization = any (app.org_ids()) then
     perform app.refuse('not_found', 'There is no such therapist, client, room, hold or session.');
   end if;
-  if coalesce(auth.jwt() ->> 'aal', 'aal1') <> 'aal2'
-    and (select clinic.requires_mfa from public.organizations clinic where clinic.id = organization)
-  then
-    perform app.refuse('mfa_required', 'This organization asks for a second factor.');
+  if organization = any (app.org_ids_needing_second_factor()) then
+    perform app.refuse('mfa_required', 'This organization, or your role in it, asks for a second factor.');
   end if;
 end
 $$;

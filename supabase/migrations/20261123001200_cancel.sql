@@ -86,7 +86,10 @@ as $$
 declare
   by_whom text := request ->> 'cancelled_by';
   any_therapist boolean := organization = any (app.org_ids_with_permission('book_any_session'));
-  own_therapists uuid[] := app.my_therapist_ids();
+  own_therapists uuid[] := case
+    when organization = any (app.org_ids_with_permission('book_own_sessions')) then app.my_therapist_ids()
+    else '{}'
+  end;
   wanted uuid[];
   found uuid[];
 begin

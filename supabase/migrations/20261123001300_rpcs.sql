@@ -1,4 +1,4 @@
--- RPCs of booking: the one way in for apps.
+-- RPCs: the one way in for apps that change something.
 --
 -- Promises
 --   * Every call goes through app.run_operation: membership, second factor, idempotency, rate limit, one transaction.
@@ -54,6 +54,7 @@ begin
         when 'hold_sessions' then app.hold_sessions(organization, request)
         when 'confirm_sessions' then app.confirm_sessions(organization, request)
         when 'cancel_sessions' then app.cancel_sessions(organization, request)
+        when 'archive_client' then app.archive_client(organization, request)
       end;
       if idempotency_key is not null then
         insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response)
@@ -78,7 +79,7 @@ begin
 end
 $$;
 comment on function app.run_operation is
-  'Runs hold_sessions, confirm_sessions or cancel_sessions for the caller. Definer: booking writes tables on which '
+  'Runs one of the operations for the caller. Definer: booking writes tables on which '
   'no API role has a grant; every operation checks auth.uid() against the roles itself (app.admit_caller, app.may_book).';
 
 create function public.hold_sessions(request jsonb, idempotency_key text default null)
@@ -114,7 +115,18 @@ $$;
 comment on function public.cancel_sessions is
   'Releases holds or cancels sessions (POST sessions-cancel). Answers {data, replayed} or {problem}.';
 
+create function public.archive_client(client uuid, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('archive_client', jsonb_build_object('client_id', client), idempotency_key)
+$$;
+comment on function public.archive_client is
+  'Archives a client for whom nothing is booked. For admins. Answers {data, replayed} or {problem}.';
+
 -- run_operation is not exposed by the API; it takes the operation's name so that the three RPCs share one body.
 grant execute on function
-  app.run_operation, public.hold_sessions, public.confirm_sessions, public.cancel_sessions
+  app.run_operation, public.hold_sessions, public.confirm_sessions, public.cancel_sessions, public.archive_client
 to authenticated;

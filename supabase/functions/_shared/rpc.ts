@@ -11,14 +11,15 @@ import {
   problemFromRefusal,
   toProblem,
 } from "../../../src/lib/problems.ts";
+import type { Caller } from "./callers.ts";
 
 /** What to call, for whom, and with what. */
 export interface RpcCall {
   readonly rpc: string;
   readonly request: unknown;
   readonly idempotencyKey: string | null;
-  /** The caller's own verified JWT: row-level security sees the caller, never the function. */
-  readonly token: string;
+  /** Row-level security sees the caller, or nobody where the RPC judges a service token; never the function. */
+  readonly caller: Caller;
   /** Passed on, so that the database can audit it. */
   readonly requestId: string;
   readonly timeoutMs: number;
@@ -42,8 +43,10 @@ const answerSchema = z.union([
  * @throws z.ZodError when the RPC answers something outside its contract; an error when the function is not configured.
  */
 export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
+  const { caller, request, idempotencyKey } = call;
+  const credential = "serviceToken" in caller ? { token: caller.serviceToken } : {};
   const { data, error, status } = await clientOf(call)
-    .rpc(call.rpc, { request: call.request, idempotency_key: call.idempotencyKey })
+    .rpc(call.rpc, { ...credential, request, idempotency_key: idempotencyKey })
     .abortSignal(AbortSignal.timeout(call.timeoutMs));
 
   if (error) {
@@ -55,15 +58,20 @@ export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
   return "problem" in answer ? { problem: problemFromRefusal(answer.problem) } : answer;
 }
 
-/** A client that acts as the caller. */
-function clientOf({ token, requestId }: RpcCall) {
+/** A client that acts as the signed-in user, or as nobody for a service account. */
+function clientOf({ caller, requestId }: RpcCall) {
   const { data: env, error } = resolveEnv();
   if (error) throw error;
   const publishableKey = env.publishableKeys.default ?? Object.values(env.publishableKeys)[0];
   if (publishableKey === undefined) throw new TypeError("no publishable key is configured");
   return createClient(env.url, publishableKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: { headers: { Authorization: `Bearer ${token}`, "X-Request-Id": requestId } },
+    global: {
+      headers: {
+        ...("jwt" in caller ? { Authorization: `Bearer ${caller.jwt}` } : {}),
+        "X-Request-Id": requestId,
+      },
+    },
   });
 }
 

@@ -2,11 +2,11 @@
  * What every Edge Function does, in one place: CORS, method, request id, authentication, idempotency key, body,
  * validation, one RPC as the caller, and the answer.
  */
-import { resolveEnv, verifyAuth } from "@supabase/server/core";
 import type { z } from "zod";
 import { fieldErrors } from "../../../src/lib/contracts.ts";
 import { type Problem, toProblem } from "../../../src/lib/problems.ts";
 import { readJson } from "./body.ts";
+import { type Authenticate, signedInUser } from "./callers.ts";
 import { failure, preflight, requestIdOf, success } from "./respond.ts";
 import { callRpc } from "./rpc.ts";
 
@@ -18,6 +18,8 @@ export interface FunctionSpec<Schema extends z.ZodType> {
   readonly request: Schema;
   /** The RPC that does the work. */
   readonly rpc: string;
+  /** Who may call; left out, signed-in users. */
+  readonly authenticate?: Authenticate;
   /** The status of a success. */
   readonly status: 200 | 201;
   /** The form in which the RPC is asked; left out, the parsed request itself. */
@@ -56,8 +58,8 @@ async function handle<Schema extends z.ZodType>(
   if (request.method === "OPTIONS") return preflight(requestId);
   if (request.method !== "POST") return failure(requestId, toProblem("method_not_allowed"));
 
-  const token = await verifiedToken(request);
-  if (token === null) return failure(requestId, toProblem("unauthenticated"));
+  const caller = await (spec.authenticate ?? signedInUser)(request);
+  if (caller === null) return failure(requestId, toProblem("unauthenticated"));
 
   const idempotencyKey = request.headers.get("idempotency-key");
   if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
@@ -76,7 +78,7 @@ async function handle<Schema extends z.ZodType>(
     rpc: spec.rpc,
     request: spec.toRpc ? spec.toRpc(parsed.data) : parsed.data,
     idempotencyKey,
-    token,
+    caller,
     requestId,
     timeoutMs: spec.timeoutMs ?? RPC_TIMEOUT_MS,
   });
@@ -88,15 +90,6 @@ async function handle<Schema extends z.ZodType>(
     requestId,
     callerField ? withFields(answer.problem, (field) => callerField(field, parsed.data)) : answer.problem,
   );
-}
-
-/** The caller's JWT, once its signature and expiry are verified; null when it is missing or not valid. */
-async function verifiedToken(request: Request): Promise<string | null> {
-  // Without keys every token would look forged, and a deployment's mistake would pass for the caller's.
-  if (!resolveEnv().data?.jwks) throw new TypeError("no JWKS is configured");
-  const { data, error } = await verifyAuth(request, { auth: "user" });
-  if (error && error.status >= 500) throw error;
-  return data?.token ?? null;
 }
 
 function withFields(problem: Problem, spelled: (field: string) => string): Problem {

@@ -1,10 +1,10 @@
 -- What is true of every table, function, constraint and policy, read from the catalog: whatever a migration adds is
 -- held to it without a new test, and each failure lists the offenders.
 begin;
-select plan(34);
+select plan(40);
 
 create temp view our_tables as
-select class.oid, class.oid::regclass::text as name, schema.nspname as schema_name, class.relname, class.relrowsecurity
+select class.oid, class.oid::regclass::text as name, schema.nspname as schema_name, class.relname, class.relrowsecurity, class.relkind
 from pg_class class
 join pg_namespace schema on schema.oid = class.relnamespace
 where schema.nspname in ('public', 'app', 'audit') and class.relkind in ('r', 'p', 'v', 'm', 'f');
@@ -52,11 +52,52 @@ select isnt_empty('select from our_policies', 'there are policies to check');
 -- Who reaches what
 -- ---------------------------------------------------------------------------------------------------------
 
-select is_empty('select name from our_tables where not relrowsecurity', 'every table has row-level security');
+select is_empty(
+  $$ select name from our_tables where not relrowsecurity and relkind <> 'v' $$, 'every table has row-level security');
 select is_empty($$ select name, privilege from our_grants where role_name = 'anon' $$, 'anon has no grant on any table');
 select is_empty(
-  $$ select name, privilege from our_grants where role_name = 'authenticated' and privilege <> 'SELECT' $$,
-  'users write no table directly');
+  $$ select name, privilege from our_grants
+    where role_name = 'authenticated' and privilege not in ('SELECT', 'INSERT', 'UPDATE') $$,
+  'users delete nothing');
+select is_empty(
+  $$ select our_tables.name, role_name, privilege from our_tables
+    cross join unnest(array['authenticated', 'service_role']) role_name
+    cross join unnest(array['INSERT', 'UPDATE']) privilege
+    where has_table_privilege(role_name, our_tables.oid, privilege) $$,
+  'every grant to write names its columns');
+select set_eq(
+  $$ select concat_ws(' ', lower(privilege), our_tables.name, string_agg(attribute.attname, ' ' order by attribute.attname))
+    from our_tables
+    cross join unnest(array['INSERT', 'UPDATE']) privilege
+    join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0 and not attribute.attisdropped
+    where has_column_privilege('authenticated', our_tables.oid, attribute.attnum, privilege)
+    group by our_tables.name, privilege $$,
+  array[
+    'insert organizations name requires_mfa time_zone',
+    'update organizations name requires_mfa time_zone',
+    'insert user_roles expires_at kind organization_id reason role user_id',
+    'update user_roles expires_at revoked_at',
+    'insert therapists credential display_name id organization_id user_id',
+    'update therapists credential display_name status user_id',
+    'insert clients full_name id organization_id',
+    'update clients full_name',
+    'insert rooms id name organization_id',
+    'update rooms name',
+    'insert care_team_assignments client_id ends_on organization_id starts_on team_role therapist_id',
+    'update care_team_assignments ends_on',
+    'insert supervisions ends_on organization_id starts_on supervisor_id therapist_id',
+    'update supervisions ends_on',
+    'insert client_guardians client_id ends_on organization_id relationship starts_on user_id',
+    'update client_guardians ends_on',
+    'insert services client_lane cpt_code id is_group name organization_id service_code',
+    'update services client_lane cpt_code is_group name service_code',
+    'update sessions status',
+    'insert session_groups end_time organization_id service_id start_time therapist_id',
+    'update session_groups end_time service_id start_time therapist_id',
+    'insert referrals organization_id reference',
+    'update referrals client_id status',
+    'update access_alerts acknowledged_at'],
+  'users write exactly these columns');
 select is_empty(
   $$ select name, privilege from our_grants where role_name = 'authenticated' and schema_name <> 'public' $$,
   'users read no table outside public');
@@ -70,9 +111,10 @@ select is_empty(
   'the service role has no grant on the ledger, the idempotency keys, the audit trail or anything in app');
 select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
-  array['organizations', 'user_roles', 'role_permissions', 'therapists', 'clients', 'rooms', 'care_team_assignments',
-    'cpt_codes', 'services', 'session_groups', 'sessions', 'session_holds'],
-  'users read exactly these tables');
+  array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
+    'care_team_assignments', 'supervisions', 'client_guardians', 'cpt_codes', 'services', 'session_groups', 'sessions',
+    'session_holds', 'referrals', 'access_alerts', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
+  'users read exactly these tables and views');
 select is(
   array[has_schema_privilege('anon', 'app', 'usage'), has_schema_privilege('anon', 'audit', 'usage'),
     has_schema_privilege('authenticated', 'audit', 'usage'), has_schema_privilege('service_role', 'audit', 'usage')],
@@ -80,8 +122,11 @@ select is(
   'no API role enters audit, and anon does not enter app');
 
 select is_empty(
-  $$ select name from our_functions where has_function_privilege('anon', oid, 'execute') $$,
-  'no function is executable by anon');
+  $$ select name from our_functions
+    where has_function_privilege('anon', oid, 'execute')
+      -- Whoever has a service token is nobody who is signed in: the function verifies the token first of all.
+      and (schema_name, proname) not in (('public', 'partner_sync'), ('app', 'partner_sync')) $$,
+  'no function is executable by anon but the one that takes service tokens');
 select is_empty(
   $$ select our_functions.name from our_functions
     join pg_proc proc on proc.oid = our_functions.oid
@@ -90,12 +135,16 @@ select is_empty(
   'no function is executable by public');
 select set_eq(
   $$ select proname::text from our_functions where schema_name = 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
-  array['hold_sessions', 'confirm_sessions', 'cancel_sessions', 'list_audit_events'],
+  array['hold_sessions', 'confirm_sessions', 'cancel_sessions', 'archive_client', 'choose_organization', 'break_glass',
+    'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
+    'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
 select set_eq(
   $$ select proname::text from our_functions where schema_name <> 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
-  array['org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'my_therapist_ids', 'my_client_ids',
-    'run_operation', 'list_audit_events'],
+  array['org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
+    'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids',
+    'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',
+    'run_operation', 'list_audit_events', 'manage_service_accounts', 'list_service_account_tokens', 'partner_sync'],
   'policies and RPCs of users stand on exactly these functions of app');
 select is_empty(
   $$ select name from our_functions where has_function_privilege('service_role', oid, 'execute') $$,
@@ -142,7 +191,7 @@ select set_eq(
   $$ select our_tables.name || '.' || attribute.attname from our_tables
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
-  array['clients.full_name', 'sessions.cancellation_reason'],
+  array['clients.full_name', 'sessions.cancellation_reason', 'user_roles.reason', 'family_clients.full_name'],
   'these columns hold PHI, and no other');
 select is_empty(
   $$ select name, conname from our_constraints
@@ -169,7 +218,7 @@ select is_empty(
   $$ select our_tables.name, attribute.attname from our_tables
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attname ~ '_id$'
     join pg_class target on target.relname = regexp_replace(attribute.attname, '_id$', 's') and target.relnamespace = 'public'::regnamespace
-    where our_tables.schema_name = 'public' and not exists (
+    where our_tables.schema_name = 'public' and our_tables.relkind <> 'v' and not exists (
       select from our_constraints con
       where con.table_oid = our_tables.oid and con.contype = 'f' and con.confrelid = target.oid and attribute.attnum = any (con.conkey))
       -- A claim's subjects and organization are those of the row that makes it; its writer is a trigger.
@@ -203,6 +252,33 @@ select is_empty(
 select is_empty(
   $$ select name, polname from our_policies where polroles <> array['authenticated'::regrole::oid] $$,
   'every policy is to authenticated and nobody else');
+select is_empty(
+  $$ select our_tables.name from our_tables
+    join tenant_tables using (oid)
+    where our_tables.relkind <> 'v'
+      and exists (select from our_grants
+        where our_grants.name = our_tables.name and role_name = 'authenticated')
+      -- Its rows are the user's own choice, and say no more than the token does.
+      and our_tables.name <> 'active_organizations'
+      and not exists (
+        select from pg_policies policy
+        where policy.schemaname = 'public' and policy.tablename = our_tables.relname and policy.policyname = 'second_factor'
+          and policy.permissive = 'RESTRICTIVE' and policy.cmd = 'ALL' and policy.roles = array['authenticated']::name[]
+          and policy.qual ~ 'org_ids_needing_second_factor' and policy.with_check ~ 'org_ids_needing_second_factor') $$,
+  'every tenant table that users reach has the restrictive policy second_factor for every command');
+select set_eq(
+  $$ select tablename::text || ' ' || lower(cmd) from pg_policies where schemaname = 'public' and permissive = 'RESTRICTIVE' $$,
+  array['organizations update', 'user_roles all', 'therapists all', 'clients all', 'rooms all', 'care_team_assignments all',
+    'supervisions all', 'client_guardians all', 'services all', 'sessions all', 'session_holds all', 'session_groups all',
+    'referrals all', 'access_alerts all', 'service_accounts all'],
+  'these policies restrict, and no other');
+select is_empty(
+  $$ select tablename, cmd from pg_policies where schemaname = 'public' and permissive = 'PERMISSIVE' group by 1, 2 having count(*) > 1 $$,
+  'every table has one permissive policy a command, since permissive policies add up');
+select is_empty(
+  $$ select tablename, policyname from pg_policies
+    where schemaname = 'public' and permissive = 'PERMISSIVE' and (cmd = 'ALL' or (cmd = 'UPDATE' and (qual is null or with_check is null))) $$,
+  'every permissive policy is of one command, and one for update says which rows and what they may become');
 select is_empty(
   $$ select name, polname from our_policies where rule ~ 'user_metadata' $$,
   'no policy trusts user_metadata, which users write themselves');

@@ -1,6 +1,6 @@
 -- Who belongs where: memberships are read in the statement that uses them; a claim narrows and never grants.
 begin;
-select plan(29);
+select plan(30);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 
@@ -49,7 +49,7 @@ select lives_ok(
 select throws_ok(
   $$ insert into public.user_roles (organization_id, user_id, role)
     values (tests.id('north'), tests.id('north admin login'), 'admin') $$,
-  '23505', null, 'a role is granted once at a time');
+  '23P01', null, 'a role is granted once at a time');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Two organizations, and the claim that chooses one
@@ -95,13 +95,31 @@ union all select 'care_team_assignments' from public.care_team_assignments
 union all select 'services' from public.services
 union all select 'sessions' from public.sessions
 union all select 'session_groups' from public.session_groups
-union all select 'session_holds' from public.session_holds;
+union all select 'session_holds' from public.session_holds
+union all select 'supervisions' from public.supervisions
+union all select 'client_guardians' from public.client_guardians
+union all select 'referrals' from public.referrals
+union all select 'access_alerts' from public.access_alerts
+union all select 'active_organizations' from public.active_organizations
+union all select 'service_accounts' from public.service_accounts
+union all select 'family_clients' from public.family_clients
+union all select 'family_sessions' from public.family_sessions
+union all select 'referral_summaries' from public.referral_summaries
+union all select 'denied_attempts' from public.denied_attempts;
 alter view everything set (security_invoker = true);
 grant select on everything to authenticated;
 select tests.add_session('a session', 'north', '10:00');
 select tests.add_hold('a hold', 'north', '12:00');
 select tests.add_group('a group', 'north', '14:00');
-select is((select count(distinct name)::integer from everything), 10, 'every tenant table has a row that could be seen');
+insert into public.supervisions (organization_id, supervisor_id, therapist_id, starts_on) values
+  (tests.id('north'), tests.id('north rosa'), tests.id('north theo'), current_date - 30);
+insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on) values
+  (tests.id('north'), tests.id('north birch'), tests.id('dora login'), 'parent', current_date - 30);
+insert into public.referrals (organization_id, reference) values (tests.id('north'), 'R-1');
+insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'break_glass');
+insert into public.active_organizations (user_id, organization_id) values (tests.id('north theo login'), tests.id('north'));
+insert into public.service_accounts (organization_id, name, scopes) values (tests.id('north'), 'partner', '{schedule:read}');
+select is((select count(distinct name)::integer from everything), 16, 'every tenant table has a row that could be seen');
 
 -- acting as Noah, who has no role
 select tests.authenticate_as(tests.id('noah login'));
@@ -119,11 +137,15 @@ select throws_ok('select id from public.organizations', '42501', null, 'anon rea
 select tests.clear_authentication();
 
 -- acting as a platform operator
-insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('noah login'), 'super_admin');
+insert into public.user_roles (user_id, role) values (tests.id('noah login'), 'super_admin');
+select tests.authenticate_as(tests.id('noah login'), 'aal2');
+select set_eq(
+  'select distinct name from everything', array['user_roles', 'organizations'],
+  'a super_admin sees no tenant''s records: only that the role is theirs, and which tenants there are');
 select tests.authenticate_as(tests.id('noah login'));
 select set_eq(
   'select distinct name from everything', array['user_roles'],
-  'a super_admin sees no tenant''s records: only that the role is theirs');
+  'a super_admin without a second factor sees no tenant: only that the role is theirs');
 select tests.clear_authentication();
 
 -- ---------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ select is_empty(
   'the refused calls claimed nothing');
 select is(
   (select count(*)::integer from audit.events
-    where occurred_at >= now() and decision = 'deny' and action = 'booking.hold_sessions'
+    where occurred_at >= now() and decision = 'deny' and action = 'rpc.hold_sessions'
       and (organization_id in (tests.id('north'), tests.id('south')) or organization_id is null)),
   40, 'every refusal is on record');
 

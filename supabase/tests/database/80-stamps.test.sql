@@ -19,7 +19,8 @@ group by class.oid;
 select set_eq(
   $$ select name from stamped where columns @> array['created_at', 'created_by', 'updated_at', 'updated_by'] $$,
   array['organizations', 'user_roles', 'therapists', 'clients', 'rooms', 'care_team_assignments', 'services', 'session_groups',
-    'sessions', 'session_holds'],
+    'sessions', 'session_holds', 'supervisions', 'client_guardians', 'referrals', 'access_alerts', 'active_organizations',
+    'service_accounts', 'service_account_tokens'],
   'every table that people change says who created and updated a row, and when');
 select is_empty(
   $$ select name from stamped

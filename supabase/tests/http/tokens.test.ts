@@ -2,8 +2,8 @@ import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { startFunctions } from "../../../scripts/stack/index.ts";
 import { call, expectProblem, holdBody, time } from "../support/calls.ts";
-import { type Clinic, createClinic } from "../support/clinic.ts";
-import { connect, stack } from "../support/stack.ts";
+import { type Clinic, createClinic, createUser } from "../support/clinic.ts";
+import { connect, sql, stack } from "../support/stack.ts";
 
 let clinic: Clinic;
 let forgeries: Record<string, string>;
@@ -117,6 +117,58 @@ describe("an access token", () => {
       Buffer.from(data.session?.access_token.split(".")[1] ?? "", "base64url").toString(),
     );
     expect(claims).toMatchObject({ sub: clinic.theo.user.id, org_id: clinic.id });
+  });
+});
+
+describe("a user of two organizations", () => {
+  it("sees both, chooses one, and after the next refresh sees only that one", async () => {
+    const second = await createClinic();
+    const user = await createUser("admin", clinic.id);
+    await sql`insert into public.user_roles (organization_id, user_id, role) values (${second.id}, ${user.id}, 'admin')`;
+    const client = await user.client();
+    const seen = async () =>
+      (await client.from("organizations").select("id").order("id")).data?.map((row) => row.id);
+    const both = [clinic.id, second.id].sort();
+    expect(await seen()).toEqual(both);
+
+    expect((await client.rpc("choose_organization", { organization: second.id })).error).toBeNull();
+    expect(await seen()).toEqual(both);
+    const { data } = await client.auth.refreshSession();
+    const claims = JSON.parse(
+      Buffer.from(data.session?.access_token.split(".")[1] ?? "", "base64url").toString(),
+    );
+    expect(claims).toMatchObject({ org_id: second.id, org_role: "admin" });
+    expect(await seen()).toEqual([second.id]);
+
+    const elsewhere = await createClinic();
+    const refused = await client.rpc("choose_organization", { organization: elsewhere.id });
+    expect(refused.error?.code).toBe("42501");
+  });
+
+  it("loses an organization in the next statement when the role there is revoked, and all when banned", async () => {
+    const user = await createUser("internal_ops", clinic.id);
+    const client = await user.client();
+    const therapists = async () => (await client.from("therapists").select("id")).data?.length;
+    expect(await therapists()).toBe(2);
+    await sql`update auth.users set banned_until = now() + interval '1 hour' where id = ${user.id}`;
+    expect(await therapists()).toBe(0);
+    await sql`update auth.users set banned_until = null where id = ${user.id}`;
+    expect(await therapists()).toBe(2);
+    await sql`update public.user_roles set revoked_at = now() where user_id = ${user.id}`;
+    expect(await therapists()).toBe(0);
+  });
+});
+
+describe("a second factor", () => {
+  it("is asked for where the organization demands it: aal1 sees no row, aal2 sees them", async () => {
+    const strict = await createClinic();
+    await sql`update public.organizations set requires_mfa = true where id = ${strict.id}`;
+    const client = await strict.admin.client();
+    const seen = async () => (await client.from("clients").select("id")).data?.length;
+    expect(await seen()).toBe(0);
+    await sql`update auth.sessions set aal = 'aal2' where user_id = ${strict.admin.id}`;
+    await client.auth.refreshSession();
+    expect(await seen()).toBe(3);
   });
 });
 

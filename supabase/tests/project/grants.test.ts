@@ -50,7 +50,7 @@ it("grants are what the migrations say, before and after the stack has served re
     password: "holdfast-demo",
   });
   expect(signedIn.error).toBeNull();
-  expect((await app.from("therapists").select("id")).data).toHaveLength(3);
+  expect((await app.from("therapists").select("id")).data).toHaveLength(4);
   expect((await app.rpc("cancel_sessions", { request: {} })).error).toBeNull();
   expect((await app.functions.invoke("sessions-hold", { body: {} })).error).not.toBeNull();
   expect(await grants()).toEqual(before);

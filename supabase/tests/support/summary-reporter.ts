@@ -10,15 +10,19 @@ export default class SummaryReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     let passed = 0;
+    let skipped = 0;
     // A file that does not load and an error outside a test are failures too.
     let failed = unhandledErrors.length;
     for (const module of modules) {
       const states = [...module.children.allTests()].map((test) => test.result().state);
       passed += states.filter((state) => state === "passed").length;
-      failed += states.filter((state) => state !== "passed").length;
+      skipped += states.filter((state) => state === "skipped").length;
+      failed += states.filter((state) => state === "failed" || state === "pending").length;
       failed += module.errors().length;
     }
     // After the default reporter has written its own summary.
-    this.vitest?.onClose(() => console.log(`${passed} passed, ${failed} failed`));
+    this.vitest?.onClose(() =>
+      console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`),
+    );
   }
 }

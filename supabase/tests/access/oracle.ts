@@ -1,0 +1,225 @@
+// Who may see and change which rows, as plain TypeScript over plain rows: the table of roles of the design, written
+// down a second time and without a look at the policies, so that model.test.ts can compare the two.
+
+import type { Role } from "../../../src/lib/guards.ts";
+
+/** A row of any table: `organization` is null where no tenant owns it. */
+export interface Row {
+  id: string;
+  organization: string | null;
+}
+interface Dated extends Row {
+  startsOn: string;
+  endsOn: string | null;
+}
+interface OfTherapist extends Row {
+  therapist: string;
+}
+interface OfTeam extends OfTherapist {
+  client: string;
+}
+
+export interface World {
+  now: Date;
+  users: { id: string; banned: boolean }[];
+  organizations: (Row & { timeZone: string; requiresMfa: boolean })[];
+  user_roles: (Row & {
+    user: string;
+    role: Role;
+    kind: "standing" | "temporary" | "break_glass";
+    expiresAt: Date | null;
+    revoked: boolean;
+  })[];
+  /** Its id is the user's. */
+  active_organizations: Row[];
+  therapists: (Row & { user: string | null; active: boolean })[];
+  clients: Row[];
+  rooms: Row[];
+  services: Row[];
+  care_team_assignments: (OfTeam & Dated & { teamRole: "therapist" | "supervisor" | "psychiatrist" })[];
+  supervisions: (OfTherapist & Dated & { supervisor: string })[];
+  client_guardians: (Dated & { client: string; user: string })[];
+  session_groups: OfTherapist[];
+  sessions: OfTeam[];
+  session_holds: (OfTeam & { createdBy: string })[];
+  referrals: (Row & { createdBy: string })[];
+  access_alerts: Row[];
+  service_accounts: Row[];
+  /** Its rows are events of audit.events. */
+  denied_attempts: Row[];
+}
+
+/** Whose request it is: what PostgREST knows from the token. */
+export interface Token {
+  user: string;
+  aal: "aal1" | "aal2";
+  /** The claim org_id. */
+  organization: string | null;
+}
+
+/** Ids by table. `change` has no entry for a table that nobody may change, or not by an UPDATE. */
+export interface Access {
+  see: Record<string, string[]>;
+  change: Record<string, string[]>;
+}
+
+export function allowed(world: World, token: Token): Access {
+  const me = token.user;
+  const banned = world.users.some((user) => user.id === me && user.banned);
+
+  // Roles: what is over is over at once; the claim org_id narrows; break-glass is an operator's, and ends with that.
+  const held = world.user_roles.filter(
+    ({ user, revoked, expiresAt }) =>
+      user === me && !revoked && (expiresAt === null || expiresAt > world.now),
+  );
+  const live = banned ? [] : held;
+  const isOperator = live.some(({ role, organization }) => role === "super_admin" && organization === null);
+  const active = live.filter(
+    ({ organization, kind }) =>
+      (token.organization === null || token.organization === organization) &&
+      (kind !== "break_glass" || isOperator),
+  );
+  const is = (row: Row, ...roles: Role[]) =>
+    row.organization !== null &&
+    active.some(({ organization, role }) => organization === row.organization && roles.includes(role));
+  const isAdmin = (row: Row) => is(row, "admin");
+  /** Admins see everything of their organization; under break-glass an operator reads its records. */
+  const reads = (row: Row, ...roles: Role[]) => is(row, "admin", "super_admin", ...roles);
+  const runsThePlatform = isOperator && token.aal === "aal2";
+
+  // A second factor: demanded by the organization, or by the role of an operator in it; a ban does not lift it.
+  const isLocked = ({ organization }: Row) =>
+    token.aal === "aal1" &&
+    held.some(
+      (row) =>
+        row.organization !== null &&
+        row.organization === organization &&
+        (row.role === "super_admin" || find(world.organizations, organization).requiresMfa),
+    );
+
+  // People: dates are days of the organization, first and last included.
+  const isNow = ({ organization, startsOn, endsOn }: Dated) => {
+    const today = dayIn(find(world.organizations, organization).timeZone, world.now);
+    return startsOn <= today && (endsOn === null || today <= endsOn);
+  };
+  const mine = world.therapists.filter(({ user, active }) => user === me && active);
+  const isMe = (therapist: string, ...roles: Role[]) =>
+    mine.some((row) => row.id === therapist && is(row, ...roles));
+  const delivers = (therapist: string) => isMe(therapist, "therapist", "supervisor");
+  const isSupervised = (therapist: string) =>
+    world.supervisions.some(
+      (row) => row.therapist === therapist && isNow(row) && isMe(row.supervisor, "supervisor"),
+    );
+  const isOnCaseload = (therapist: string) => delivers(therapist) || isSupervised(therapist);
+  const isReviewed = (client: string) =>
+    world.care_team_assignments.some(
+      (row) =>
+        row.client === client &&
+        row.teamRole === "psychiatrist" &&
+        isNow(row) &&
+        isMe(row.therapist, "psychiatrist"),
+    );
+  const isMyClient = (client: string) =>
+    isReviewed(client) ||
+    world.care_team_assignments.some(
+      (row) => row.client === client && isNow(row) && isOnCaseload(row.therapist),
+    );
+  const standsFor = (client: string) =>
+    world.client_guardians.some(
+      (row) => row.client === client && row.user === me && isNow(row) && is(row, "client") && !isLocked(row),
+    );
+
+  const everyRole = [...MEMBERS, "admin"] as const;
+  const unlocked = <R extends Row>(rows: R[], may: (row: R) => boolean) =>
+    rows.filter((row) => !isLocked(row) && may(row)).map(({ id }) => id);
+
+  return {
+    see: {
+      // Which organizations there are for the user is no secret, nor a matter of the second factor.
+      organizations: ids(world.organizations, (row) => is(row, ...everyRole) || runsThePlatform),
+      active_organizations: ids(world.active_organizations, ({ id }) => id === me),
+      user_roles: unlocked(world.user_roles, (row) => row.user === me || isAdmin(row)),
+      therapists: unlocked(world.therapists, (row) => reads(row, ...STAFF)),
+      services: unlocked(world.services, (row) => reads(row, ...STAFF)),
+      rooms: unlocked(world.rooms, (row) => reads(row, "therapist", "supervisor", "internal_ops")),
+      clients: unlocked(world.clients, (row) => reads(row, "internal_ops") || isMyClient(row.id)),
+      care_team_assignments: unlocked(
+        world.care_team_assignments,
+        (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist) || isMyClient(row.client),
+      ),
+      supervisions: unlocked(
+        world.supervisions,
+        (row) =>
+          reads(row, "internal_ops") || [row.supervisor, row.therapist].some((id) => isMe(id, ...STAFF)),
+      ),
+      client_guardians: unlocked(
+        world.client_guardians,
+        (row) => reads(row) || (row.user === me && is(row, "client")),
+      ),
+      session_groups: unlocked(
+        world.session_groups,
+        (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist),
+      ),
+      sessions: unlocked(
+        world.sessions,
+        (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist) || isReviewed(row.client),
+      ),
+      session_holds: unlocked(
+        world.session_holds,
+        (row) =>
+          reads(row, "internal_ops") ||
+          isOnCaseload(row.therapist) ||
+          (row.createdBy === me && is(row, ...everyRole)),
+      ),
+      referrals: unlocked(
+        world.referrals,
+        (row) => reads(row, "internal_ops") || (row.createdBy === me && is(row, "partner_provider")),
+      ),
+      access_alerts: unlocked(world.access_alerts, isAdmin),
+      service_accounts: unlocked(world.service_accounts, isAdmin),
+      denied_attempts: unlocked(world.denied_attempts, isAdmin),
+      family_clients: ids(world.clients, (row) => standsFor(row.id)),
+      family_sessions: ids(world.sessions, (row) => standsFor(row.client)),
+      referral_summaries: unlocked(
+        world.referrals,
+        (row) => row.createdBy === me && is(row, "partner_provider"),
+      ),
+    },
+    change: {
+      organizations: unlocked(world.organizations, (row) => isAdmin(row) || runsThePlatform),
+      user_roles: unlocked(world.user_roles, isAdmin),
+      therapists: unlocked(world.therapists, isAdmin),
+      clients: unlocked(world.clients, isAdmin),
+      care_team_assignments: unlocked(world.care_team_assignments, isAdmin),
+      supervisions: unlocked(world.supervisions, isAdmin),
+      client_guardians: unlocked(world.client_guardians, isAdmin),
+      referrals: unlocked(world.referrals, isAdmin),
+      access_alerts: unlocked(world.access_alerts, isAdmin),
+      services: unlocked(world.services, (row) => is(row, "internal_ops", "admin")),
+      rooms: unlocked(world.rooms, (row) => is(row, "internal_ops", "admin")),
+      session_groups: unlocked(world.session_groups, (row) => is(row, "internal_ops", "admin")),
+      sessions: unlocked(
+        world.sessions,
+        (row) => is(row, "internal_ops", "admin") || delivers(row.therapist),
+      ),
+    },
+  };
+}
+
+const STAFF = ["therapist", "supervisor", "psychiatrist", "internal_ops"] as const;
+const MEMBERS = [...STAFF, "client", "partner_provider", "system_service"] as const;
+
+function find<R extends Row>(rows: R[], id: string | null): R {
+  const row = rows.find((candidate) => candidate.id === id);
+  if (!row) throw new Error(`no row ${id}`);
+  return row;
+}
+
+function ids<R extends Row>(rows: R[], may: (row: R) => boolean): string[] {
+  return rows.filter(may).map(({ id }) => id);
+}
+
+/** The calendar day, YYYY-MM-DD, that a time zone has at an instant. */
+export function dayIn(timeZone: string, instant: Date): string {
+  return new Intl.DateTimeFormat("en-CA", { timeZone, dateStyle: "short" }).format(instant);
+}
