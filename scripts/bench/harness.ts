@@ -1,0 +1,74 @@
+// What every benchmark needs: progress, order statistics, a line that says what it ran on, tables, and the part of
+// docs/benchmarks.md that it keeps up to date.
+
+import { readFile, writeFile } from "node:fs/promises";
+import { availableParallelism, totalmem } from "node:os";
+import type { Sql } from "postgres";
+
+const started = performance.now();
+
+/** Says on stderr how far a run is; stdout is for results. */
+export function progress(line: string): void {
+  process.stderr.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+}
+
+/** The value below which `share` of the values lie, by nearest rank. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+export interface Spread {
+  median: number;
+  p10: number;
+  p90: number;
+}
+
+export function spread(values: readonly number[]): Spread {
+  return { median: quantile(values, 0.5), p10: quantile(values, 0.1), p90: quantile(values, 0.9) };
+}
+
+/** Settings of the server that move figures like these. */
+const settings = ["shared_buffers", "work_mem", "effective_cache_size", "random_page_cost", "jit", "fsync"];
+
+/** One line on what the figures were made on. No name of a machine or of a person. */
+export async function machineLine(sql: Sql): Promise<string> {
+  const [server] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
+  const values = await sql<{ name: string; value: string }[]>`
+    select name, current_setting(name) as value from unnest(${settings}::text[]) with ordinality as wanted (name, place)
+    order by place`;
+  return [
+    `${availableParallelism()} cores`,
+    `${Math.round(totalmem() / 2 ** 30)} GB memory`,
+    `${process.platform} ${process.arch}`,
+    `Postgres ${server?.version}`,
+    `Node ${process.versions.node}`,
+    values.map(({ name, value }) => `${name} ${value}`).join(", "),
+  ].join(" · ");
+}
+
+/** A markdown table whose columns also line up in a terminal. The first column is text, the others are figures. */
+export function table(head: string[], rows: string[][], textColumns = 1): string {
+  const widths = head.map((title, column) =>
+    Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: string[]): string =>
+    `| ${cells
+      .map((cell, column) =>
+        column < textColumns ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join(" | ")} |`;
+  const rule = widths.map((width, column) =>
+    column < textColumns ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
+  );
+  return [line(head), line(rule), ...rows.map(line)].join("\n");
+}
+
+/** Puts `text` between `<!-- name:start -->` and `<!-- name:end -->` of a file; what stands around them stays. */
+export async function replaceBlock(file: URL, name: string, text: string): Promise<void> {
+  const [start, end] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
+  const page = await readFile(file, "utf8");
+  const [from, to] = [page.indexOf(start), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${file.pathname} has no markers ${start} … ${end}`);
+  await writeFile(file, `${page.slice(0, from + start.length)}\n${text.trim()}\n${page.slice(to)}`);
+}

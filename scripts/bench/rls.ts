@@ -1,0 +1,295 @@
+// `npm run bench -- rls`: what row-level security costs the queries an app makes, and whether that grows with the table.
+
+import { readFile, writeFile } from "node:fs/promises";
+import postgres, { type Sql } from "postgres";
+import { type Stack, startStack } from "../stack/index.ts";
+import { machineLine, progress, quantile, replaceBlock, type Spread, spread, table } from "./harness.ts";
+import { loadNetwork, type Network } from "./network.ts";
+import { type Query, queriesOf, type Role, roles } from "./rls-cases.ts";
+import {
+  createMeasure,
+  type Mode,
+  measure,
+  nodesOf,
+  planUnderRls,
+  type Sample,
+  statementsOf,
+} from "./rls-measure.ts";
+
+export interface RlsOptions {
+  /** The largest table; smaller ones of a tenth and a hundredth come first. */
+  rows: number;
+  /** Counted runs of each side, for each role, query and mode. */
+  repetitions: number;
+  /** Where to write the figures as JSON. */
+  json?: string | undefined;
+  /** SQL to run after the migrations, to try a change on a million rows; such a run leaves docs/benchmarks.md alone. */
+  try?: string | undefined;
+}
+
+/** Microseconds of a statement's two sides. */
+interface Figures {
+  plain: Spread;
+  rls: Spread;
+  ratio: number;
+  /** The median of what RLS added to the run beside it. */
+  added: number;
+}
+
+interface Result {
+  sessions: number;
+  role: string;
+  query: string;
+  /** How the server found the sessions under RLS: the indexes, or `Seq Scan`. */
+  access: string[];
+  prepared: Figures;
+  planned: Figures;
+}
+
+interface Report {
+  machine: string;
+  repetitions: number;
+  networks: Network[];
+  results: Result[];
+}
+
+/** The ratio the project promises for every query an app makes (issue 3). */
+const aim = 1.3;
+
+/** Odd, so that each sample is measured with either side first. */
+const samplesPerRole = 25;
+
+const page = new URL("../../docs/benchmarks.md", import.meta.url);
+
+/** Runs the benchmark on a stack of its own. False: some query read the whole table of sessions. */
+export async function runRls(options: RlsOptions): Promise<boolean> {
+  progress("starting Postgres");
+  const stack = await startStack({ functions: false });
+  const interrupt = (): void => void stack.stop().then(() => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
+  try {
+    const report = await makeReport(stack, options);
+    const text = describe(report);
+    process.stdout.write(`${text}\n`);
+    if (!options.try) await replaceBlock(page, "rls", text);
+    if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    return report.results.every(({ access }) => !access.includes("Seq Scan"));
+  } finally {
+    await stack.stop();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
+    progress("stopped");
+  }
+}
+
+async function makeReport(stack: Stack, options: RlsOptions): Promise<Report> {
+  const { rows, repetitions } = options;
+  // As the role that owns the tables, so that one connection can be itself and, in a transaction, `authenticated`.
+  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {}, connection: { timezone: "UTC" } });
+  try {
+    await prepareServer(stack.adminDatabaseUrl);
+    await createMeasure(sql);
+    if (options.try) await sql.unsafe(await readFile(options.try, "utf8"));
+    const report: Report = { machine: await machineLine(sql), repetitions, networks: [], results: [] };
+    for (const size of [rows / 100, rows / 10, rows]) {
+      progress(`making ${Math.round(size).toLocaleString("en")} sessions`);
+      const link = roles.flatMap((role) => role.link ?? []);
+      const network = await loadNetwork(stack.adminDatabaseUrl, size, link);
+      report.networks.push(network);
+      for (const role of roles) {
+        progress(`measuring as ${role.name}`);
+        const samples = await samplesOf(sql, role);
+        for (const query of queriesOf(role)) {
+          report.results.push(await resultOf(sql, network, role, query, samples, repetitions));
+        }
+      }
+    }
+    return report;
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Settings for a database that is thrown away, and nothing that runs by itself beside the measurement. */
+async function prepareServer(adminUrl: string): Promise<void> {
+  const admin = postgres(adminUrl, { max: 1, onnotice: () => {} });
+  try {
+    for (const setting of [
+      "fsync = off",
+      "full_page_writes = off",
+      "max_wal_size = '8GB'",
+      "autovacuum = off",
+    ]) {
+      await admin.unsafe(`alter system set ${setting}`);
+    }
+    await admin`select pg_reload_conf()`;
+    await admin.unsafe("grant create on database postgres to postgres");
+    // The reload is a signal: give it time before the settings are read.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  } finally {
+    await admin.end();
+  }
+}
+
+/** Users of the role from all over the network, each with something to ask for. */
+async function samplesOf(sql: Sql, role: Role): Promise<Sample[]> {
+  const more = Object.entries(role.values ?? {})
+    .map(([key, value]) => `, '${key}', ${value}`)
+    .join("");
+  // Claims as an access token of hosted Auth has them, through the project's hook.
+  const rows = await sql.unsafe<{ claims: string; parameters: Record<string, string> }[]>(
+    `
+    with member as (
+      select membership.user_id, membership.organization_id, membership.role, own.id as therapist_id, round
+      from generate_series(1, ${samplesPerRole}) as round
+      cross join public.user_roles membership
+      left join public.therapists own
+        on own.user_id = membership.user_id and own.organization_id = membership.organization_id
+      where membership.role = $1
+      order by round, md5(membership.user_id::text)
+      limit ${samplesPerRole}
+    )
+    select
+      public.custom_access_token_hook(jsonb_build_object('user_id', member.user_id, 'claims', jsonb_build_object(
+        'iss', 'https://project.example/auth/v1', 'sub', member.user_id, 'aud', 'authenticated', 'role', 'authenticated',
+        'exp', 2000000000, 'iat', 1900000000, 'email', member.user_id || '@bench.example', 'phone', '', 'aal', 'aal2',
+        'amr', '[{"method": "password", "timestamp": 1900000000}, {"method": "totp", "timestamp": 1900000000}]'::jsonb,
+        'app_metadata', '{"provider": "email", "providers": ["email"]}'::jsonb, 'user_metadata', '{"email_verified": true}'::jsonb,
+        'session_id', gen_random_uuid(), 'is_anonymous', false))) ->> 'claims' as claims,
+      jsonb_build_object(
+        'organization', member.organization_id,
+        'therapist', team.therapist_id,
+        'client', team.client_id,
+        'monday', monday, 'next_monday', monday + interval '7 days',
+        'day', monday + interval '1 day' * (round % 5), 'next_day', monday + interval '1 day' * (round % 5 + 1),
+        'month', monday - interval '28 days', 'next_month', monday${more}) as parameters
+    from member
+    cross join lateral (
+      select assignment.therapist_id, assignment.client_id
+      from public.care_team_assignments assignment
+      where assignment.organization_id = member.organization_id
+        and assignment.therapist_id = coalesce(member.therapist_id, assignment.therapist_id)
+        and (assignment.team_role = 'therapist' or member.role = 'psychiatrist' and assignment.team_role = member.role)
+      order by md5(member.round || assignment.id::text)
+      limit 1
+    ) team
+    cross join lateral (
+      select (date_trunc('week', now() at time zone 'UTC') - interval '7 days' * (5 + round % 20)) at time zone 'UTC' as monday
+    ) clock`,
+    [role.name],
+  );
+  if (rows.length !== samplesPerRole) throw new Error(`the network has no users who are ${role.name}`);
+  return rows.map(({ claims, parameters }) => ({ claims, values: parameters }));
+}
+
+async function resultOf(
+  sql: Sql,
+  network: Network,
+  role: Role,
+  query: Query,
+  samples: Sample[],
+  repetitions: number,
+): Promise<Result> {
+  const statements = statementsOf(role, query);
+  const access = new Set<string>();
+  for (const sample of samples) {
+    for (const node of nodesOf(await planUnderRls(sql, statements.rls, sample))) {
+      if (node["Relation Name"] === "sessions" && node["Node Type"] === "Seq Scan") access.add("Seq Scan");
+      if (node["Index Name"]?.startsWith("sessions_")) access.add(node["Index Name"]);
+    }
+  }
+  const figures = async (mode: Mode): Promise<Figures> => {
+    const { rls, plain } = await measure(sql, statements, samples, mode, repetitions);
+    const sides = { plain: spread(plain), rls: spread(rls) };
+    const added = rls.map((us, run) => us - (plain[run] ?? Number.NaN));
+    return { ...sides, ratio: sides.rls.median / sides.plain.median, added: quantile(added, 0.5) };
+  };
+  return {
+    sessions: network.sessions,
+    role: role.name,
+    query: query.name,
+    access: [...access].sort(),
+    prepared: await figures("prepared"),
+    planned: await figures("planned"),
+  };
+}
+
+function describe({ machine, repetitions, networks, results }: Report): string {
+  const largest = networks.at(-1);
+  const atLargest = results.filter(({ sessions }) => sessions === largest?.sessions);
+  const count = (value: number): string => value.toLocaleString("en");
+  const detail = table(
+    [
+      "role",
+      "query",
+      "no RLS",
+      "p10–p90",
+      "RLS",
+      "p10–p90",
+      "ratio",
+      "added µs",
+      "planned each time",
+      "added µs",
+    ],
+    atLargest.map(({ role, query, prepared, planned }) => [
+      role,
+      query,
+      milliseconds(prepared.plain.median),
+      range(prepared.plain),
+      milliseconds(prepared.rls.median),
+      range(prepared.rls),
+      mark(prepared.ratio),
+      prepared.added.toFixed(0),
+      mark(planned.ratio),
+      planned.added.toFixed(0),
+    ]),
+    2,
+  );
+  const growth = table(
+    [
+      "role",
+      "query",
+      ...networks.map(({ sessions }) => `ratio at ${count(sessions)}`),
+      ...networks.map(({ sessions }) => `µs at ${count(sessions)}`),
+    ],
+    atLargest.map(({ role, query }) => {
+      const series = networks.map(({ sessions }) =>
+        results.find(
+          (result) => result.role === role && result.query === query && result.sessions === sessions,
+        ),
+      );
+      return [
+        role,
+        query,
+        ...series.map((result) => mark(result?.prepared.ratio ?? Number.NaN)),
+        ...series.map((result) => (result?.prepared.added ?? Number.NaN).toFixed(0)),
+      ];
+    }),
+    2,
+  );
+  const within = atLargest.filter(({ prepared }) => prepared.ratio <= aim).length;
+  const scans = results.filter(({ access }) => access.includes("Seq Scan"));
+  return [
+    `${machine}. Each figure: ${repetitions} runs of each side after warm-up, over ${samplesPerRole} users.`,
+    `${count(largest?.sessions ?? 0)} sessions of ${count(largest?.organizations ?? 0)} organizations, ${count(largest?.therapists ?? 0)} therapists and ${count(largest?.clients ?? 0)} clients. Milliseconds in the server; ratios over ${aim} are bold.`,
+    detail,
+    `At most ${aim}: ${within} of ${atLargest.length}. ${
+      scans.length === 0
+        ? "No query read the table of sessions as a whole, at any size."
+        : `SEQUENTIAL SCANS of sessions: ${scans.map(({ role, query, sessions }) => `${query} as ${role} at ${count(sessions)}`).join("; ")}.`
+    }`,
+    "How it grows, from a network of one small clinic on:",
+    growth,
+  ].join("\n\n");
+}
+
+function milliseconds(us: number): string {
+  return (us / 1000).toFixed(3);
+}
+
+function range({ p10, p90 }: Spread): string {
+  return `${milliseconds(p10)}–${milliseconds(p90)}`;
+}
+
+function mark(ratio: number): string {
+  return ratio > aim ? `**${ratio.toFixed(2)}**` : ratio.toFixed(2);
+}

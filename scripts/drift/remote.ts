@@ -1,0 +1,74 @@
+// The live database's address and what may be said of it. No sentence made here has the password in it: sentences are
+// written from the parts of the URL, never from the URL.
+
+/** Ends the command with exit code 2: nothing could be compared. */
+export class DriftError extends Error {
+  override name = "DriftError";
+  /** A word for scripts: `usage`, `reference_failed`, or the code of the driver or the server (`ECONNREFUSED`, `28P01`). */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface Remote {
+  url: string;
+  /** `host:port/database as user`, for people. */
+  label: string;
+}
+
+/** Checks a Postgres URL. Throws a DriftError that does not repeat it. */
+export function parseRemote(text: string): Remote {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.hostname === "") {
+    throw new DriftError(
+      "usage",
+      "--remote is not a URL like postgres://user:password@host:5432/postgres; " +
+        "characters such as @ / : # in a password are written percent-encoded.",
+    );
+  }
+  const user = url.username === "" ? "" : ` as ${decoded(url.username)}`;
+  const database = decoded(url.pathname.slice(1)) || "postgres";
+  return { url: text, label: `${url.hostname}:${url.port || "5432"}/${database}${user}` };
+}
+
+/** What the driver or the server said, as a sentence about the remote. */
+export function connectionError(error: unknown, { url, label }: Remote): DriftError {
+  const { code = "unknown", message = String(error) } = error as { code?: string; message?: string };
+  const reason = reasons[code] ?? withoutPassword(message, url);
+  return new DriftError(code, `Cannot read ${label}: ${reason}`);
+}
+
+const reasons: Record<string, string> = {
+  ECONNREFUSED: "nothing listens there.",
+  ENOTFOUND: "no host has that name.",
+  EAI_AGAIN: "the name of the host could not be looked up; is there a network?",
+  EHOSTUNREACH: "the host cannot be reached.",
+  ENETUNREACH:
+    "its network cannot be reached; a hosted project's direct address may need IPv6, its pooler's does not.",
+  ETIMEDOUT: "the host did not answer in time.",
+  CONNECT_TIMEOUT: "no Postgres answered in time; is it the database's port, and may this machine reach it?",
+  ECONNRESET: "the connection was cut, as by a server without TLS that is asked for it.",
+  CONNECTION_CLOSED: "the connection was cut.",
+  "28P01": "the password is wrong.",
+  "28000": "the server does not let this user in.",
+  "3D000": "there is no such database.",
+  "57014": "it took longer than a minute.",
+};
+
+function withoutPassword(message: string, url: string): string {
+  const { password } = new URL(url);
+  if (password === "") return message;
+  return message.replaceAll(password, "***").replaceAll(decoded(password), "***");
+}
+
+/** A stray % is not worth failing for: the driver will say what it thinks of it. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
