@@ -23,7 +23,12 @@ beforeAll(async () => {
   const altered = Buffer.from(
     JSON.stringify({ ...JSON.parse(Buffer.from(payload, "base64url").toString()), sub: clinic.admin.id }),
   ).toString("base64url");
+  const otherProject = await generateKeyPair("ES256");
+  const { kid } = JSON.parse(Buffer.from(header, "base64url").toString());
   forgeries = {
+    "another project's key under this one's kid": await new SignJWT(claims)
+      .setProtectedHeader({ alg: "ES256", kid })
+      .sign(otherProject.privateKey),
     "no algorithm": new UnsecuredJWT(claims).encode(),
     "a guessed secret": await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(guessed),
     "another user's id under a real signature": `${header}.${altered}.${signature}`,
@@ -39,6 +44,15 @@ describe("a forged token", () => {
       });
       expect(response.headers.get("www-authenticate"), how).toContain("Bearer");
       await expectProblem(response, "unauthenticated");
+    }
+  });
+
+  it("is refused beside the secret key as well: it does not become the service role", async () => {
+    for (const [how, token] of Object.entries(forgeries)) {
+      const response = await fetch(`${stack.url}/rest/v1/sessions?select=id`, {
+        headers: { apikey: stack.secretKey, authorization: `Bearer ${token}` },
+      });
+      expect(response.status, how).toBe(401);
     }
   });
 
@@ -81,6 +95,17 @@ describe.runIf(stack.functionsEnv)("a token with a good signature", () => {
     } finally {
       await host.stop();
     }
+  });
+});
+
+describe("the secret key beside a user's token", () => {
+  it("runs as the user, under the user's policies", async () => {
+    const elsewhere = await createClinic();
+    const response = await fetch(`${stack.url}/rest/v1/therapists?select=organization_id`, {
+      headers: { apikey: stack.secretKey, authorization: `Bearer ${await elsewhere.admin.token()}` },
+    });
+    const rows = (await response.json()) as { organization_id: string }[];
+    expect(new Set(rows.map((row) => row.organization_id))).toEqual(new Set([elsewhere.id]));
   });
 });
 
