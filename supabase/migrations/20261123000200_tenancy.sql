@@ -103,12 +103,15 @@ begin
   raise exception using
     errcode = 'check_violation',
     schema = 'public', table = 'user_roles', constraint = 'user_roles_revoked_for_good',
-    message = 'a revoked role stays revoked, grant it anew: constraint "user_roles_revoked_for_good"';
+    message = 'a role that has ended stays ended, grant it anew: constraint "user_roles_revoked_for_good"';
 end
 $$;
-comment on function app.keep_revocation is 'History is kept: what was revoked, and when, is not taken back.';
+comment on function app.keep_revocation is 'History is kept: that a role was revoked or expired, and when, is not taken back.';
 create trigger keep_revocation before update of revoked_at on public.user_roles
   for each row when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at)
+  execute function app.keep_revocation();
+create trigger keep_expiry before update of expires_at on public.user_roles
+  for each row when (old.expires_at <= now() and new.expires_at is distinct from old.expires_at)
   execute function app.keep_revocation();
 
 create table public.role_permissions (

@@ -1,7 +1,7 @@
 -- Roles in time: ban, revocation and expiry count in the next statement; temporary grants end by themselves; every change
 -- of who may do what is on record; nobody raises themselves.
 begin;
-select plan(34);
+select plan(35);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('noah login');
@@ -130,6 +130,16 @@ select tests.authenticate_as(tests.id('noah login'));
 select set_eq(
   'select id from public.sessions', array[tests.id('south cedar session'), tests.id('south rosa session')],
   'a supervisor of one clinic does not supervise in another where they are a therapist');
+select tests.clear_authentication();
+
+-- acting as the admin of North
+select tests.clear_authentication();
+update public.user_roles set revoked_at = null, expires_at = now() - interval '1 minute'
+where user_id = tests.id('north theo login') and revoked_at is null;
+select tests.authenticate_as(tests.id('north admin login'));
+select throws_ok(
+  $$ update public.user_roles set expires_at = now() + interval '1 year' where user_id = tests.id('north theo login') $$,
+  '23514', null, 'a role that has expired is granted anew, not brought back');
 select tests.clear_authentication();
 
 select * from finish();
