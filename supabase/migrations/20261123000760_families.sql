@@ -54,7 +54,8 @@ create policy "admins answer referrals" on public.referrals
 select app.require_second_factor('public.referrals');
 
 -- ---------------------------------------------------------------------------------------------------------
--- Views: security_invoker over functions that give the caller's own rows and few columns
+-- Views: security_invoker over functions that give the caller's own rows and few columns. The functions plan once and
+-- by index, for the reason given at app.keep_ledger_for_holds.
 -- ---------------------------------------------------------------------------------------------------------
 
 create function app.family_clients()
@@ -63,6 +64,8 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   own uuid[] := app.guarded_client_ids();
@@ -89,18 +92,22 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   own uuid[] := app.guarded_client_ids();
 begin
   return query
+    -- Names by subquery, a look-up each: a join may be planned as a walk through every therapist there is.
     select session.id, session.client_id, session.start_time, session.end_time, session.time_zone, session.status,
-      therapist.display_name, service.name
+      (select therapist.display_name
+        from public.therapists therapist
+        where therapist.organization_id = session.organization_id and therapist.id = session.therapist_id),
+      (select service.name
+        from public.services service
+        where service.organization_id = session.organization_id and service.id = session.service_id)
     from public.sessions session
-    join public.therapists therapist
-      on therapist.organization_id = session.organization_id and therapist.id = session.therapist_id
-    join public.services service
-      on service.organization_id = session.organization_id and service.id = session.service_id
     where session.client_id = any (own);
 end
 $$;
@@ -120,6 +127,8 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   caller uuid := auth.uid();
