@@ -132,7 +132,7 @@ async function callsOf(
   samples: Sample[],
   mode: Mode,
 ): Promise<string[]> {
-  const names = placeholdersOf(statement);
+  const names = parametersOf(statement);
   if (mode === "planned")
     return samples.map((sample) => fill(statement, (key) => literal(parameterOf(sample, key))));
   await sql.unsafe(`prepare ${name} as ${fill(statement, (key) => `$${names.indexOf(key) + 1}`)}`);
@@ -167,15 +167,15 @@ export function nodesOf(plan: PlanNode): PlanNode[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 }
 
-function placeholdersOf(statement: string): string[] {
-  return [...new Set([...statement.matchAll(placeholder)].map((match) => match[1] ?? ""))];
+function parametersOf(statement: string): string[] {
+  return [...new Set([...statement.matchAll(parameter)].map((match) => match[1] ?? ""))];
 }
 
 /** `:name`, but not the second colon of a cast. */
-const placeholder = /(?<!:):([a-z_]+)/g;
+const parameter = /(?<!:):([a-z_]+)/g;
 
 function fill(statement: string, value: (key: string) => string): string {
-  return statement.replace(placeholder, (_, key: string) => value(key));
+  return statement.replace(parameter, (_, key: string) => value(key));
 }
 
 function parameterOf(sample: Sample, key: string): string {

@@ -19,7 +19,9 @@ create table audit.events (
   code text,
   table_name text,
   row_id uuid,
-  request_id text default nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-request-id',
+  -- As the functions take it; whatever else a direct caller sends is not kept.
+  request_id text default substring(
+    nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-request-id' from '^[A-Za-z0-9._-]{1,64}$'),
   details jsonb not null default '{}',
   constraint events_action_form check (action ~ '^[a-z_]+\.[a-z_]+$'),
   constraint events_decision_known check (decision in ('allow', 'deny')),

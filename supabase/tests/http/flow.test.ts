@@ -106,6 +106,15 @@ describe("the booking flow through supabase-js and src/lib", () => {
     expect(new Set(calls.map((event) => event.actor_id))).toEqual(new Set([own.rosa.user.id]));
     expect(calls.every((event) => event.request_id)).toBe(true);
 
+    // What a direct caller puts into the header is kept only if it can be a request id.
+    const { error } = await admin
+      .rpc("cancel_sessions", { request: {} })
+      .setHeader("x-request-id", "not one: Jane Doe");
+    expect(error).toBeNull();
+    const [denied] = await sql`
+      select request_id from audit.events where actor_id = ${own.admin.id} order by id desc limit 1`;
+    expect(denied).toEqual({ request_id: null });
+
     const rosa = await own.rosa.user.client();
     const refused = await rosa.rpc("list_audit_events", { organization: own.id });
     expect(refused.error?.code).toBe("42501");
