@@ -522,7 +522,7 @@ isOneToOne: false
           Views: {
             "denied_attempts": {
                   Row: {
-                    "action": string | null,"actor_id": string | null,"code": string | null,"id": number | null,"occurred_at": string | null,"organization_id": string | null,"request_id": string | null
+                    "action": string | null,"actor_id": string | null,"code": string | null,"id": number | null,"occurred_at": string | null,"organization_id": string | null,"request_id": string | null,"table_name": string | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -592,7 +592,8 @@ isOneToOne: false
 "id": number | null,
 "occurred_at": string | null,
 "organization_id": string | null,
-"request_id": string | null
+"request_id": string | null,
+"table_name": string | null
             }[]
                           SetofOptions: {
         from: "*"

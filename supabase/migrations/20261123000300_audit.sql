@@ -121,7 +121,7 @@ comment on function app.denied_attempts is
 
 create view public.denied_attempts with (security_invoker = true) as
   select denied.id, denied.occurred_at, denied.organization_id, denied.actor_id, denied.action, denied.code,
-    denied.request_id
+    denied.table_name, denied.request_id
   from app.denied_attempts() denied;
 comment on view public.denied_attempts is 'For admins: what was refused, to whom, when.';
 grant execute on function app.denied_attempts to authenticated;
@@ -138,7 +138,7 @@ security invoker
 set search_path = ''
 as $$
   select denied.id, denied.occurred_at, denied.organization_id, denied.actor_id, denied.action, denied.code,
-    denied.request_id
+    denied.table_name, denied.request_id
   from public.denied_attempts denied
   where denied.organization_id = organization
     and (by_user is null or denied.actor_id = by_user)

@@ -39,8 +39,16 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  insert into audit.events (organization_id, action, decision, code, details)
+  insert into audit.events (organization_id, action, decision, code, table_name, details)
   values (organization, 'rpc.' || operation, 'deny', problem ->> 'code',
+    -- What the operation would have written.
+    case
+      when operation = 'hold_sessions' then 'session_holds'
+      when operation in ('confirm_sessions', 'cancel_sessions') then 'sessions'
+      when operation = 'archive_client' then 'clients'
+      when operation = 'break_glass' then 'user_roles'
+      when operation ~ 'service_account' then 'service_accounts'
+    end,
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);
 end

@@ -29,7 +29,7 @@ select set_eq(
     'referral_summaries.referral_id', 'referral_summaries.organization_id', 'referral_summaries.reference', 'referral_summaries.status',
     'referral_summaries.client_status', 'referral_summaries.next_session_at', 'referral_summaries.upcoming_sessions',
     'denied_attempts.id', 'denied_attempts.occurred_at', 'denied_attempts.organization_id', 'denied_attempts.actor_id', 'denied_attempts.action',
-    'denied_attempts.code', 'denied_attempts.request_id'],
+    'denied_attempts.code', 'denied_attempts.table_name', 'denied_attempts.request_id'],
   'the views have exactly these columns');
 
 -- acting as Gail
@@ -132,9 +132,10 @@ select tests.keep('third', public.archive_client(tests.id('north aspen')));
 -- acting as North's admin
 select tests.authenticate_as(tests.id('north admin login'));
 select results_eq(
-  $$ select actor_id, action, code from public.list_denied_attempts(tests.id('north'), until => clock_timestamp()) $$,
-  $$ values (tests.id('south admin login'), 'rpc.archive_client', 'not_found'), (tests.id('north scheduler login'), 'rpc.archive_client', 'forbidden'),
-    (tests.id('north rosa login'), 'rpc.archive_client', 'forbidden') $$,
+  $$ select actor_id, action, table_name, code from public.list_denied_attempts(tests.id('north'), until => clock_timestamp()) $$,
+  $$ values (tests.id('south admin login'), 'rpc.archive_client', 'clients', 'not_found'),
+    (tests.id('north scheduler login'), 'rpc.archive_client', 'clients', 'forbidden'),
+    (tests.id('north rosa login'), 'rpc.archive_client', 'clients', 'forbidden') $$,
   'an admin lists who was denied what, the newest first, strangers included');
 select results_eq(
   $$ select actor_id from public.list_denied_attempts(tests.id('north'), by_user => tests.id('north rosa login'), until => clock_timestamp()) $$,
