@@ -1,6 +1,7 @@
 /**
  * Who calls a function, and how the database is told.
  */
+import process from "node:process";
 import { resolveEnv, verifyAuth } from "@supabase/server/core";
 
 /**
@@ -12,16 +13,30 @@ export type Caller = { readonly jwt: string } | { readonly serviceToken: string 
 /** Finds the caller of a request; null when nobody is named, or not by anything that can be valid. */
 export type Authenticate = (request: Request) => Promise<Caller | null>;
 
+const LOCAL_ISSUER = /^http:\/\/(127\.0\.0\.1|localhost):\d+\/auth\/v1$/;
 const SERVICE_TOKEN = /^Bearer +(hf_[A-Za-z0-9_-]{43})$/i;
 
-/** The signed-in user, once their token's signature and expiry are verified. */
+/** The signed-in user, once their token's signature, expiry and issuer are verified. */
 export const signedInUser: Authenticate = async (request) => {
+  const { data: env } = resolveEnv();
   // Without keys every token would look forged, and a deployment's mistake would pass for the caller's.
-  if (!resolveEnv().data?.jwks) throw new TypeError("no JWKS is configured");
+  if (!env?.jwks) throw new TypeError("no JWKS is configured");
   const { data, error } = await verifyAuth(request, { auth: "user" });
   if (error && error.status >= 500) throw error;
-  return data?.token ? { jwt: data.token } : null;
+  return data?.token && isIssuer(data.jwtClaims?.iss, env.url) ? { jwt: data.token } : null;
 };
+
+/**
+ * Whether this project's own Auth issued a token. With a custom domain Auth calls itself by another name than
+ * SUPABASE_URL: then the secret HOLDFAST_JWT_ISSUER says which.
+ */
+function isIssuer(issuer: unknown, url: string): boolean {
+  const named = process.env.HOLDFAST_JWT_ISSUER;
+  if (named) return issuer === named;
+  // `supabase start` gives functions the API's name inside Docker, and Auth signs with the one outside.
+  if (new URL(url).hostname === "kong") return LOCAL_ISSUER.test(String(issuer));
+  return issuer === `${url}/auth/v1`;
+}
 
 /** A service account. Only the token's form is judged here: whether it counts, the database knows. */
 export const serviceAccount: Authenticate = async (request) => {

@@ -12,6 +12,7 @@ import { MAX_BODY_BYTES } from "./body.ts";
 import { serve } from "./serve.ts";
 
 const KEY = "5f0c6f0e-6f7a-4f0e-9a53-1d8f6a0b7c11";
+const ISSUER = "https://project.example/auth/v1";
 const TIME = {
   start_time: "2027-03-02T09:00:00-08:00",
   end_time: "2027-03-02T10:00:00-08:00",
@@ -51,7 +52,7 @@ beforeAll(async () => {
   const signer =
     (key: CryptoKey) =>
     (claims: Record<string, unknown> = {}, expires = "1h") =>
-      new SignJWT({ role: "authenticated", ...claims })
+      new SignJWT({ role: "authenticated", iss: ISSUER, ...claims })
         .setProtectedHeader({ alg: "ES256", kid: "test" })
         .setSubject(KEY)
         .setExpirationTime(expires)
@@ -64,6 +65,7 @@ beforeAll(async () => {
   // Deno has one; supabase-js asks for one on Node 20 too.
   vi.stubGlobal("WebSocket", WebSocket);
   vi.stubEnv("SUPABASE_URL", url);
+  vi.stubEnv("HOLDFAST_JWT_ISSUER", ISSUER);
   vi.stubEnv("SUPABASE_JWKS", JSON.stringify({ keys: [jwk] }));
   vi.stubEnv("SUPABASE_PUBLISHABLE_KEYS", JSON.stringify({ default: "sb_publishable_test" }));
   vi.spyOn(console, "error").mockImplementation((line: string) => void logged.push(line));
@@ -200,6 +202,22 @@ describe("who is asking", () => {
     await problemOf(response, "unauthenticated");
     expect(response.headers.get("www-authenticate")).toBe("Bearer");
     expect(seen).toEqual([]);
+  });
+
+  it("counts only from this project's own Auth: by name, by SUPABASE_URL, or as `supabase start` signs", async () => {
+    const statusOf = async (iss: string) =>
+      (await post({}, { Authorization: `Bearer ${await sign({ iss })}` })).status;
+    const taken = 422;
+    expect(await statusOf(ISSUER)).toBe(taken);
+    expect(await statusOf("https://elsewhere.example/auth/v1")).toBe(401);
+    vi.stubEnv("HOLDFAST_JWT_ISSUER", "");
+    expect(await statusOf(`${url}/auth/v1`)).toBe(taken);
+    expect(await statusOf(ISSUER)).toBe(401);
+    vi.stubEnv("SUPABASE_URL", "http://kong:8000");
+    expect(await statusOf("http://127.0.0.1:54321/auth/v1")).toBe(taken);
+    expect(await statusOf("http://127.0.0.1.elsewhere.example/auth/v1")).toBe(401);
+    vi.stubEnv("SUPABASE_URL", url);
+    vi.stubEnv("HOLDFAST_JWT_ISSUER", ISSUER);
   });
 
   it("is not the caller's fault when the function has no keys to verify with", async () => {

@@ -108,7 +108,11 @@ const produce: Record<Exclude<ProblemCode, "internal_error">, (clinic: Clinic) =
   unavailable: async (clinic) => {
     // The functions as they are, in front of a database API that nobody answers at.
     const host = await startFunctions(
-      { ...stack.functionsEnv, SUPABASE_URL: "http://127.0.0.1:9" },
+      {
+        ...stack.functionsEnv,
+        SUPABASE_URL: "http://127.0.0.1:9",
+        HOLDFAST_JWT_ISSUER: `${stack.url}/auth/v1`,
+      },
       () => {},
     );
     try {

@@ -68,18 +68,19 @@ describe("a forged token", () => {
 
 // With keys of our own, so that tokens can be signed that the stack would never issue.
 describe.runIf(stack.functionsEnv)("a token with a good signature", () => {
-  it("is refused once it has expired, and taken before", async () => {
+  it("is refused once it has expired or when another issued it, and taken otherwise", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");
     const jwk = { ...(await exportJWK(publicKey)), kid: "ours", alg: "ES256", use: "sig" };
     const host = await startFunctions(
       { ...stack.functionsEnv, SUPABASE_JWKS: JSON.stringify({ keys: [jwk] }) },
       () => {},
     );
-    const callAt = async (expiry: string) => {
+    const callWith = async (expiry: string, issuer = `${stack.url}/auth/v1`) => {
       const token = await new SignJWT({ role: "authenticated" })
         .setProtectedHeader({ alg: "ES256", kid: "ours" })
         .setSubject(clinic.rosa.user.id)
         .setAudience("authenticated")
+        .setIssuer(issuer)
         .setIssuedAt("2 hours ago")
         .setExpirationTime(expiry)
         .sign(privateKey);
@@ -90,8 +91,9 @@ describe.runIf(stack.functionsEnv)("a token with a good signature", () => {
       });
     };
     try {
-      await expectProblem(await callAt("1 hour ago"), "unauthenticated");
-      await expectProblem(await callAt("1 hour"), "validation_failed");
+      await expectProblem(await callWith("1 hour ago"), "unauthenticated");
+      await expectProblem(await callWith("1 hour", "https://elsewhere.example/auth/v1"), "unauthenticated");
+      await expectProblem(await callWith("1 hour"), "validation_failed");
     } finally {
       await host.stop();
     }
