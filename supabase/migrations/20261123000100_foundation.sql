@@ -43,19 +43,31 @@ comment on function app.refuse is
   'Stops an operation with a problem of the HTTP contract. app.run_operation catches it (SQLSTATE HF000), '
   'undoes what the operation wrote, records the refusal and returns the problem. Detail never holds PHI.';
 
-create function app.refuse_field(field text, code text, message text, problem text default 'validation_failed')
+create function app.refuse_fields(errors jsonb)
 returns void
 language plpgsql
 immutable
 set search_path = ''
 as $$
 begin
-  perform app.refuse(problem, 'The request has values that cannot be accepted.', pg_catalog.jsonb_build_object(
-    'errors', pg_catalog.jsonb_build_array(
-      pg_catalog.jsonb_build_object('field', field, 'code', code, 'message', message))));
+  perform app.refuse('validation_failed', 'The request has values that cannot be accepted.',
+    pg_catalog.jsonb_build_object('errors', errors));
 end
 $$;
-comment on function app.refuse_field is 'app.refuse for a single field of the request.';
+comment on function app.refuse_fields is 'app.refuse for fields of the request: an array of {field, code, message}.';
+
+create function app.refuse_field(field text, code text, message text)
+returns void
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  perform app.refuse_fields(pg_catalog.jsonb_build_array(
+    pg_catalog.jsonb_build_object('field', field, 'code', code, 'message', message)));
+end
+$$;
+comment on function app.refuse_field is 'app.refuse_fields for a single field.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Stamps

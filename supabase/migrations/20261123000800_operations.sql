@@ -55,6 +55,21 @@ end
 $$;
 comment on function app.refusal is 'Puts a refused call on record (codes and kinds only) and wraps its problem as the answer.';
 
+create function app.rate_limited(minute timestamptz)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'code', 'rate_limited',
+    'detail', 'Too many calls in this minute.',
+    'retry_after', ceil(extract(epoch from minute + interval '1 minute' - clock_timestamp())));
+end
+$$;
+comment on function app.rate_limited is 'The problem of a caller whose allowance for the minute is used up.';
+
 create function app.count_call(organization uuid, operation text)
 returns jsonb
 language plpgsql
@@ -76,10 +91,7 @@ begin
     return null;
   end if;
 
-  problem := jsonb_build_object(
-    'code', 'rate_limited',
-    'detail', 'Too many calls in this minute.',
-    'retry_after', ceil(extract(epoch from this_minute + interval '1 minute' - clock_timestamp())));
+  problem := app.rate_limited(this_minute);
   -- On record once a minute, so that a flood does not fill the audit trail.
   return case when so_far = allowed + 1
     then app.refusal(organization, operation, problem)
@@ -128,7 +140,7 @@ set search_path = ''
 as $$
 begin
   if organization is null or not organization = any (app.org_ids()) then
-    perform app.refuse('not_found', 'There is no such therapist, client, room, hold or session.');
+    perform app.refuse('not_found', 'There is no such row in your organizations.');
   end if;
   if organization = any (app.org_ids_needing_second_factor()) then
     perform app.refuse('mfa_required', 'This organization, or your role in it, asks for a second factor.');
@@ -138,6 +150,24 @@ $$;
 comment on function app.admit_caller is
   'Refuses callers from elsewhere (as if the row did not exist) or without a required second factor.';
 
+create function app.take_key(of_key text, lock bigint)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if of_key !~ '^[!-~]{1,255}$' then
+    perform app.refuse('idempotency_key_invalid', 'Idempotency-Key takes 1 to 255 visible ASCII characters.');
+  end if;
+  if not pg_try_advisory_xact_lock(lock) then
+    perform app.refuse('idempotency_in_flight', 'A call with this Idempotency-Key is being processed.',
+      jsonb_build_object('retry_after', 1));
+  end if;
+end
+$$;
+comment on function app.take_key is
+  'Holds an Idempotency-Key until the end of the transaction, or refuses one that is malformed or held by another call.';
+
 create function app.replay(organization uuid, of_operation text, of_key text, hash bytea)
 returns jsonb
 language plpgsql
@@ -146,13 +176,7 @@ as $$
 declare
   known public.idempotency_keys;
 begin
-  if of_key !~ '^[!-~]{1,255}$' then
-    perform app.refuse('idempotency_key_invalid', 'Idempotency-Key takes 1 to 255 visible ASCII characters.');
-  end if;
-  if not pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organization, auth.uid(), of_operation, of_key), 1)) then
-    perform app.refuse('idempotency_in_flight', 'A call with this Idempotency-Key is being processed.',
-      jsonb_build_object('retry_after', 1));
-  end if;
+  perform app.take_key(of_key, hashtextextended(concat_ws(' ', organization, auth.uid(), of_operation, of_key), 1));
 
   delete from public.idempotency_keys
   where organization_id = organization and user_id = auth.uid() and operation = of_operation and key = of_key

@@ -44,8 +44,7 @@ begin
   ) fault (index, field, code, message);
 
   if wrong is not null then
-    perform app.refuse('validation_failed', 'The request has values that cannot be accepted.',
-      jsonb_build_object('errors', wrong));
+    perform app.refuse_fields(wrong);
   end if;
 end
 $$;
@@ -70,6 +69,7 @@ declare
   conflicts jsonb;
   first_conflict app.occurrence;
   batch uuid := gen_random_uuid();
+  slot uuid;
   held_until timestamptz;
   held jsonb;
   skipped jsonb;
@@ -125,6 +125,9 @@ begin
     end if;
   end if;
 
+  -- What is in the session's own slot does not stand in the way of moving it; anything else is in another slot.
+  slot := coalesce(moved.slot_id, batch);
+
   -- The subjects are ours until the transaction ends, so what is open now can be claimed below.
   select coalesce(jsonb_agg(blocker.conflict order by blocker.index, blocker.rank), '[]')
   into conflicts
@@ -137,7 +140,7 @@ begin
         'until', coalesce(claim.expires_at, upper(claim.during))) as conflict
     from unnest(occurrences) occurrence
     cross join lateral unnest(app.wanted_claims(
-      organization, therapist, client, room, service.client_lane, coalesce(moved.slot_id, batch),
+      organization, therapist, client, room, service.client_lane, slot,
       occurrence.start_time, occurrence.end_time)) want
     cross join lateral app.blocking_claims(want) claim
   ) blocker;
@@ -153,7 +156,7 @@ begin
         'conflicts', conflicts,
         'retry_after', app.retry_after(conflicts),
         'alternatives', app.alternatives(app.wanted_claims(
-          organization, therapist, client, room, service.client_lane, coalesce(moved.slot_id, batch),
+          organization, therapist, client, room, service.client_lane, slot,
           first_conflict.start_time, first_conflict.end_time), first_conflict.index,
           (select coalesce(range_agg(tstzrange(other.start_time, other.end_time)), '{}')
             from unnest(occurrences) other
@@ -191,7 +194,7 @@ begin
     'occurrence', occurrence.index, 'start_time', occurrence.start_time, 'end_time', occurrence.end_time,
     'code', app.conflict_code(reasons.conflicts),
     'alternatives', app.alternatives(app.wanted_claims(
-      organization, therapist, client, room, service.client_lane, coalesce(moved.slot_id, batch),
+      organization, therapist, client, room, service.client_lane, slot,
       occurrence.start_time, occurrence.end_time), occurrence.index)) order by occurrence.index), '[]')
   into skipped
   from unnest(occurrences) occurrence

@@ -80,8 +80,7 @@ begin
   join public.services service on service.id = holds[1].service_id
   where item.value -> 'cpt' ->> 'code' <> service.cpt_code;
   if wrong is not null then
-    perform app.refuse('validation_failed', 'The request has values that cannot be accepted.',
-      jsonb_build_object('errors', wrong));
+    perform app.refuse_fields(wrong);
   end if;
 end
 $$;

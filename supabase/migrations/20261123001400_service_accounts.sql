@@ -234,11 +234,8 @@ begin
   end if;
 
   begin
-    if organization is null or not organization = any (app.org_ids()) then
-      perform app.refuse('not_found', 'There is no such organization or service account.');
-    elsif organization = any (app.org_ids_needing_second_factor()) then
-      perform app.refuse('mfa_required', 'This organization, or your role in it, asks for a second factor.');
-    elsif not organization = any (app.org_ids_with_permission('manage_service_accounts')) then
+    perform app.admit_caller(organization);
+    if not organization = any (app.org_ids_with_permission('manage_service_accounts')) then
       perform app.refuse('forbidden', 'Your role may not manage service accounts.');
     end if;
     data := case operation

@@ -108,10 +108,7 @@ begin
     return null;
   end if;
 
-  problem := jsonb_build_object(
-    'code', 'rate_limited',
-    'detail', 'Too many calls in this minute.',
-    'retry_after', ceil(extract(epoch from this_minute + interval '1 minute' - clock_timestamp())));
+  problem := app.rate_limited(this_minute);
   return case when so_far = allowed + 1
     then app.partner_refusal(organization, account, operation, problem)
     else jsonb_build_object('problem', problem)
@@ -248,13 +245,7 @@ as $$
 declare
   known record;
 begin
-  if of_key !~ '^[!-~]{1,255}$' then
-    perform app.refuse('idempotency_key_invalid', 'Idempotency-Key takes 1 to 255 visible ASCII characters.');
-  end if;
-  if not pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organization, account, of_key), 2)) then
-    perform app.refuse('idempotency_in_flight', 'A call with this Idempotency-Key is being processed.',
-      jsonb_build_object('retry_after', 1));
-  end if;
+  perform app.take_key(of_key, hashtextextended(concat_ws(' ', organization, account, of_key), 2));
 
   -- All that have expired, so that nobody need sweep the table.
   delete from app.partner_idempotency_keys kept
