@@ -1,7 +1,9 @@
 // `npm run demo`: the main job on a stack of its own. A therapist holds a time, a scheduler is refused with a useful
-// answer, the therapist confirms and cancels; then the audit trail. Progress goes to stderr, the story to stdout.
+// answer, the therapist confirms and cancels; the scheduler looks for open times and holds a series across a change of
+// the clock; then the audit trail. Progress goes to stderr, the story to stdout.
 
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import { formatInTimeZone } from "date-fns-tz";
 import ws from "ws";
 import { localToInstant, offsetMinutes } from "../src/lib/index.ts";
 import { type Stack, startStack } from "./stack/index.ts";
@@ -67,8 +69,34 @@ async function tell({ url, publishableKey }: Stack): Promise<void> {
     reason: "Family is travelling",
   });
 
-  say("5. The audit trail, as the clinic's admin reads it (the seeded sessions came first).");
-  const { data: events, error } = await admin.rpc("list_audit_events", { organization: clinic, max_rows: 5 });
+  say("5. The scheduler looks for two hours on that day, with any therapist who is qualified and assigned.");
+  await call(scheduler, "sessions-availability", {
+    client_id: aspen,
+    service_code: "97153",
+    duration_minutes: 120,
+    step_minutes: 60,
+    time_zone: timeZone,
+    range_start: slot.start_time,
+    range_end: new Date(Date.parse(slot.end_time) + 3 * 3_600_000).toISOString(),
+  });
+
+  say(
+    "6. She holds four Tuesdays, except the second: the wall clock stays, the offset is what the zone says each day.",
+  );
+  await call(scheduler, "sessions-hold", {
+    therapist_id: rosa.id,
+    client_id: aspen,
+    service_code: "97153",
+    time_zone: timeZone,
+    ...slot,
+    recurrence: {
+      rule: "FREQ=WEEKLY;COUNT=4",
+      exdates: [formatInTimeZone(Date.parse(slot.start_time) + 7 * 86_400_000, timeZone, "yyyy-MM-dd")],
+    },
+  });
+
+  say("7. The audit trail, as the clinic's admin reads it (the seeded sessions came first).");
+  const { data: events, error } = await admin.rpc("list_audit_events", { organization: clinic, max_rows: 8 });
   if (error) throw error;
   for (const event of events.reverse()) {
     const outcome = event.decision === "allow" ? "allow" : `deny (${event.code})`;

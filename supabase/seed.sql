@@ -55,6 +55,12 @@ insert into public.therapists (id, organization_id, user_id, display_name, crede
   ('c0000000-0000-4000-8000-000000000003', 'b0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000005', 'Bianca Analyst', 'BCBA'),
   ('c0000000-0000-4000-8000-000000000004', 'b0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000006', 'Quinn Reviewer', 'MD');
 
+insert into public.therapist_availability (
+  organization_id, therapist_id, weekday, local_start, local_end, effective_from, time_zone)
+select 'b0000000-0000-4000-8000-000000000001', therapist.id, weekday, '07:00', '19:00', current_date - 30, 'America/Los_Angeles'
+from public.therapists therapist
+cross join generate_series(1, 6) weekday;
+
 insert into public.clients (id, organization_id, full_name) values
   ('d0000000-0000-4000-8000-000000000001', 'b0000000-0000-4000-8000-000000000001', 'Client Aspen'),
   ('d0000000-0000-4000-8000-000000000002', 'b0000000-0000-4000-8000-000000000001', 'Client Birch'),

@@ -158,9 +158,10 @@ function neighbour(therapist: string, therapists: number, step: 1 | -1): string 
 function sessions(first: number, end: number): string {
   return `
     insert into public.sessions (
-      id, claim_id, organization_id, therapist_id, client_id, service_id, client_lane, start_time, end_time, time_zone,
-      status, cancelled_by, place_of_service, status_changed_at, created_at, updated_at)
-    select session_id, session_id, organization.id, therapist_id, client_id, service_id, 0, start_time,
+      id, claim_id, organization_id, therapist_id, client_id, service_id, client_lane, takes_every_lane,
+      buffer_before_minutes, buffer_after_minutes, start_time, end_time, time_zone, status, cancelled_by,
+      place_of_service, status_changed_at, created_at, updated_at)
+    select session_id, session_id, organization.id, therapist_id, client_id, service_id, 0, false, 0, 0, start_time,
       start_time + interval '1 hour' + interval '30 minutes' * (t % 3), organization.time_zone,
       outcome, case outcome when 'cancelled' then 'client' end, '12', start_time, start_time, start_time
     from generate_series(0, ${sessionsPerTherapist - 1}) as k

@@ -21,11 +21,13 @@ const REQUEST: SessionHoldRequest = { ...WHO, ...TIME };
 const EXPIRES = "2027-03-01T00:05:00.123456+00:00";
 const HOLD = {
   hold_key: KEY,
+  therapist_id: KEY,
+  client_id: KEY,
   start_time: "2027-03-14T09:30:00Z",
   end_time: "2027-03-14T10:30:00Z",
   expires_at: EXPIRES,
 };
-const HELD = { data: { hold_key: KEY, expires_at: EXPIRES, holds: [HOLD], skipped: [] } };
+const HELD = { data: { hold_key: KEY, series_id: null, expires_at: EXPIRES, holds: [HOLD], skipped: [] } };
 const SESSION = {
   id: KEY,
   organization_id: KEY,
@@ -40,6 +42,8 @@ const SESSION = {
   status: "scheduled",
   place_of_service: null,
   series_id: null,
+  group_id: null,
+  team_id: null,
   units: 4,
   rounded_duration_minutes: 60,
   version: 1,

@@ -3,7 +3,7 @@
  * `Date` or ISO 8601 string with offset and come out as strings; every failure is a `HoldfastError`.
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import type { z } from "zod";
+import { type CallOptions, call } from "./call.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
 import {
   type CancelData,
@@ -16,29 +16,17 @@ import {
   type HoldRequest,
   holdResponseSchema,
 } from "./contracts.ts";
-import { HoldfastError, isHoldfastError, toAppProblem } from "./errors.ts";
-import { type Problem, problemSchema, toProblem } from "./problems.ts";
-import { offsetMinutes } from "./timezone.ts";
+import { isHoldfastError } from "./errors.ts";
+import { type TimeRange, type Times, withOffsets } from "./time-range.ts";
 
-/**
- * A stretch of time. An offset (whole minutes east of UTC) that is left out is computed from the time zone; one that is
- * given is checked by the server.
- */
-export interface TimeRange {
-  startTime: Date | string;
-  endTime: Date | string;
-  startTimeOffsetMinutes?: number;
-  endTimeOffsetMinutes?: number;
-}
-
-type WithoutTimes = Omit<Camel<HoldRequest>, keyof TimeRange | "occurrences">;
+type Wire = Camel<HoldRequest>;
+type Parties = "therapistId" | "therapistIds" | "clientId" | "clientIds";
+type WithoutTimes = Omit<Wire, keyof TimeRange | "occurrences" | Parties> &
+  ({ therapistId: string; therapistIds?: undefined } | { therapistIds: string[]; therapistId?: undefined }) &
+  ({ clientId: string; clientIds?: undefined } | { clientIds: string[]; clientId?: undefined });
 
 /** What to hold, for whom, and when: one stretch of time, or several that are held together. */
-export type SessionHoldRequest = WithoutTimes &
-  (
-    | (TimeRange & { occurrences?: undefined })
-    | ({ occurrences: TimeRange[] } & { [K in keyof TimeRange]?: undefined })
-  );
+export type SessionHoldRequest = WithoutTimes & Times;
 
 /** Which hold (or batch) to confirm, and what the sessions shall be. */
 export type SessionConfirmRequest = Camel<ConfirmRequest>;
@@ -62,16 +50,6 @@ export type ConfirmedSessions = Camel<ConfirmData>;
 export type CancelResult = Camel<CancelData>;
 /** What `bookSession` booked and, with `onConflict: "skip"`, what it left out. */
 export type BookedSessions = ConfirmedSessions & Pick<SessionHold, "skipped">;
-
-export interface CallOptions {
-  /**
-   * Names this attempt, 1 to 255 visible ASCII characters: a repeated call with the same key and request gets the first
-   * success again instead of a second effect. Left out, each call gets a key of its own.
-   */
-  idempotencyKey?: string;
-  /** Gives up waiting. The promise rejects with the signal's reason; the effect may have happened all the same. */
-  signal?: AbortSignal;
-}
 
 const CONFIRM_RETRY_SECONDS = { default: 0.25, max: 5 };
 
@@ -189,93 +167,4 @@ async function cancel(
 ): Promise<CancelResult> {
   const { data } = await call(supabase, "sessions-cancel", toWire(request), cancelResponseSchema, options);
   return fromWire(data);
-}
-
-function withOffsets(request: SessionHoldRequest) {
-  const { timeZone } = request;
-  if (request.occurrences) {
-    return { ...request, occurrences: request.occurrences.map((time) => timeWithOffsets(time, timeZone)) };
-  }
-  return { ...request, ...timeWithOffsets(request, timeZone) };
-}
-
-function timeWithOffsets(time: TimeRange, timeZone: string) {
-  return {
-    ...time,
-    startTimeOffsetMinutes: time.startTimeOffsetMinutes ?? offsetOrZero(time.startTime, timeZone),
-    endTimeOffsetMinutes: time.endTimeOffsetMinutes ?? offsetOrZero(time.endTime, timeZone),
-  };
-}
-
-/** The offset; 0 where there is none, because the server refuses such a time or time zone by name and says it better. */
-function offsetOrZero(instant: Date | string, timeZone: string): number {
-  try {
-    return offsetMinutes(instant, timeZone);
-  } catch {
-    return 0;
-  }
-}
-
-/** One call of a function: its parsed answer, or a HoldfastError. */
-async function call<Response_ extends z.ZodType>(
-  supabase: SupabaseClient,
-  name: string,
-  body: Record<string, unknown>,
-  response: Response_,
-  { idempotencyKey = crypto.randomUUID(), signal }: CallOptions,
-): Promise<z.output<Response_>> {
-  const answer: { data: unknown; error: unknown; response?: Response } = await supabase.functions.invoke(
-    name,
-    {
-      body,
-      headers: { "Idempotency-Key": idempotencyKey },
-      ...(signal && { signal }),
-    },
-  );
-  if (answer.error) throw await failure(answer.error, answer.response, signal);
-
-  const parsed = response.safeParse(answer.data);
-  if (parsed.success) return parsed.data;
-  throw new HoldfastError(
-    toAppProblem(toProblem("internal_error", { detail: "The answer could not be read." })),
-    {
-      cause: parsed.error,
-      requestId: answer.response?.headers.get("x-request-id") ?? null,
-    },
-  );
-}
-
-async function failure(error: unknown, response: Response | undefined, signal: AbortSignal | undefined) {
-  if (signal?.aborted) return signal.reason;
-  if (!response) return new HoldfastError(toAppProblem(unavailable()), { cause: error });
-
-  const parsed = problemSchema.safeParse(await response.json().catch(() => undefined));
-  const problem = parsed.success ? parsed.data : problemOfStatus(response);
-  return new HoldfastError(toAppProblem(problem), {
-    cause: error,
-    requestId: response.headers.get("x-request-id"),
-  });
-}
-
-/** The problem of an answer that is none of ours: what stands between app and function speaks its own language. */
-function problemOfStatus(response: Response): Problem {
-  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
-  switch (response.status) {
-    case 401:
-      return toProblem("unauthenticated");
-    case 403:
-      return toProblem("forbidden");
-    case 413:
-      return toProblem("payload_too_large");
-    case 429:
-      return toProblem("rate_limited", { retry_after: retryAfter >= 0 ? retryAfter : 1 });
-    default:
-      return unavailable(retryAfter);
-  }
-}
-
-function unavailable(retryAfter = Number.NaN): Problem {
-  return toProblem("unavailable", {
-    retry_after: retryAfter >= 0 ? retryAfter : CONFIRM_RETRY_SECONDS.default,
-  });
 }

@@ -1,12 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
-import {
-  cancelRequestSchema,
-  confirmRequestSchema,
-  fieldErrors,
-  holdRequestSchema,
-  toHoldRpc,
-} from "./contracts.ts";
+import { cancelRequestSchema, confirmRequestSchema, holdRequestSchema } from "./contracts.ts";
+import { fieldErrors } from "./fields.ts";
 
 const KEY = "5f0c6f0e-6f7a-4f0e-9a53-1d8f6a0b7c11";
 const OTHER_KEY = "5f0c6f0e-6f7a-4f0e-9a53-1d8f6a0b7c22";
@@ -53,17 +48,28 @@ describe("a hold request", () => {
     );
   });
 
-  it("reaches the database as a list of occurrences, whichever form it had", () => {
-    const single = toHoldRpc(holdRequestSchema.parse(HOLD));
-    expect(single).toEqual(toHoldRpc(holdRequestSchema.parse({ ...WHO, occurrences: [TIME] })));
-    expect(single).toEqual({ ...WHO, occurrences: [TIME], hold_seconds: 300, on_conflict: "abort" });
-  });
-
   it.each<[string, unknown, string[]]>([
     ["that is not an object", [], ["body invalid_type"]],
     ["that is null", null, ["body invalid_type"]],
     ["with an unknown field", { ...HOLD, colour: "red" }, ["colour unknown_field"]],
-    ["with a recurrence, which is not there yet", { ...HOLD, recurrence: {} }, ["recurrence unknown_field"]],
+    ["with a recurrence without a rule", { ...HOLD, recurrence: {} }, ["recurrence.rule required"]],
+    [
+      "with a recurrence of another time zone",
+      { ...HOLD, recurrence: { rule: "FREQ=DAILY;COUNT=2", time_zone: "America/New_York" } },
+      ["recurrence.time_zone not_the_same"],
+    ],
+    [
+      "with a recurrence beside occurrences",
+      { ...WHO, occurrences: [TIME], recurrence: { rule: "FREQ=DAILY;COUNT=2" } },
+      ["recurrence not_allowed"],
+    ],
+    ["of nobody", { ...TIME, ...WHO, therapist_id: undefined }, ["therapist_id required"]],
+    ["of one therapist and several", { ...HOLD, therapist_ids: [KEY] }, ["therapist_ids not_allowed"]],
+    [
+      "of a client twice",
+      { ...HOLD, client_id: undefined, client_ids: [KEY, KEY] },
+      ["client_ids[1] duplicate"],
+    ],
     ["with a number for a time", { ...HOLD, start_time: 5 }, ["start_time invalid_type"]],
     ["with a time without offset", { ...HOLD, end_time: "2027-03-02T10:00:00" }, ["end_time invalid_format"]],
     [

@@ -6,151 +6,124 @@
  * that a newer server does not break it.
  */
 import { z } from "zod";
-import { alternativeSchema, type FieldError, problemCodeSchema } from "./problems.ts";
-import { isTimeZone } from "./timezone.ts";
+import {
+  duplicateIssues,
+  type Fields,
+  guid,
+  type Issue,
+  instant,
+  list,
+  MAX_OCCURRENCES,
+  notAllowed,
+  offset,
+  placeOfService,
+  required,
+  TIME_FIELDS,
+  text,
+  timeFields,
+  timeIssues,
+  timeZone,
+  together,
+} from "./fields.ts";
+import { alternativeSchema, conflictSchema, problemCodeSchema } from "./problems.ts";
 
-/** Most occurrences, session ids or holds that one call may name. */
-export const MAX_OCCURRENCES = 366;
-/** Longest session, in hours. */
-export const MAX_SESSION_HOURS = 24;
 /** Length of a hold in seconds: shortest, longest, and when the caller does not say. */
 export const HOLD_SECONDS = { min: 30, max: 900, default: 300 } as const;
-
-const HOUR_MS = 3_600_000;
-const MAX_FIELD_ERRORS = 20;
-
-// What JSON can spell but Postgres cannot store (NUL, half a surrogate pair), and what nobody types.
-const UNPRINTABLE = /[\p{Cs}\p{Cc}]/u;
-
-const guid = z.guid();
-const instant = z.iso.datetime({ offset: true });
-// Minutes east of UTC. Zones are within 16 hours of UTC; what else is wrong with an offset, the database says.
-const offset = z.int().min(-1_440).max(1_440);
-const timeZone = z
-  .string()
-  .refine(isTimeZone, refusal("invalid_value", "Must be the name of an IANA time zone."));
-const placeOfService = z.string().regex(/^\d{2}$/, "Must be two digits.");
-
-/**
- * A list whose length is judged before its items are, so that ten thousand wrong items get one answer.
- */
-function list<Item extends z.ZodType>(item: Item) {
-  return z.array(z.custom<z.input<Item>>()).min(1).max(MAX_OCCURRENCES).pipe(z.array(item));
-}
-
-/** A line or more of plain text, 1 to `max` characters. */
-function text(max: number) {
-  return z
-    .string()
-    .max(max)
-    .refine((value) => value.trim() !== "", refusal("too_small", "Must not be blank."))
-    .refine(
-      (value) => !UNPRINTABLE.test(value.replace(/[\n\r\t]/g, "")),
-      refusal("invalid_format", "Must be text without control characters."),
-    );
-}
-
-/** The parameters of a custom zod issue: our own field-error code, and the sentence for it. */
-function refusal(code: string, message: string) {
-  return { message, params: { code } };
-}
-
-type Issue = { path: (string | number)[]; code: string; message: string };
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Adds issues found by looking at more than one field. Runs also when single fields are already refused. */
-function together<Schema extends z.ZodType>(schema: Schema, find: (fields: Fields) => Issue[]) {
-  return schema.superRefine(
-    (value, context) => {
-      if (typeof value !== "object" || value === null || Array.isArray(value)) return;
-      for (const { path, code, message } of find(value as Fields)) {
-        context.addIssue({ code: "custom", path, ...refusal(code, message) });
-      }
-    },
-    { when: () => true },
-  );
-}
-
-const required = (field: string): Issue => ({ path: [field], code: "required", message: "Required." });
-const notAllowed = (field: string, why: string): Issue => ({
-  path: [field],
-  code: "not_allowed",
-  message: why,
-});
-
-/** Start before end, and not more than a day apart. */
-function timeIssues({ start_time: start, end_time: end }: Fields): Issue[] {
-  const [from, to] = [instant.safeParse(start), instant.safeParse(end)];
-  if (!from.success || !to.success) return [];
-  const length = Date.parse(to.data) - Date.parse(from.data);
-  if (length <= 0) return [{ path: ["end_time"], code: "too_small", message: "Must be after start_time." }];
-  if (length > MAX_SESSION_HOURS * HOUR_MS) {
-    const message = `Must be at most ${MAX_SESSION_HOURS} hours after start_time.`;
-    return [{ path: ["end_time"], code: "too_big", message }];
-  }
-  return [];
-}
-
-/** One issue for each item that repeats an earlier one. */
-function duplicateIssues(items: readonly unknown[], path: (index: number) => (string | number)[]): Issue[] {
-  const seen = new Set<unknown>();
-  return items.slice(0, MAX_OCCURRENCES).flatMap((item, index) => {
-    const key = typeof item === "string" ? item.toLowerCase() : undefined;
-    if (key === undefined) return [];
-    if (seen.has(key))
-      return [{ path: path(index), code: "duplicate", message: "Must not repeat an earlier one." }];
-    seen.add(key);
-    return [];
-  });
-}
-
-const timeFields = {
-  start_time: instant,
-  end_time: instant,
-  start_time_offset_minutes: offset,
-  end_time_offset_minutes: offset,
-};
-const TIME_FIELDS = Object.keys(timeFields);
 
 /** One stretch of time: an instant to start and one to end, each with its offset in minutes east of UTC. */
 export const occurrenceSchema = together(z.strictObject(timeFields), timeIssues);
 
-/** `POST sessions-hold`. The time is given either by the four time fields or by `occurrences`, never by both. */
+/** What repeats: a rule by RFC 5545 §3.3.10, from the request's start_time in its time_zone, without the exdates. */
+export const recurrenceSchema = z.strictObject({
+  rule: text(1_000),
+  time_zone: timeZone.optional(),
+  exdates: z.array(z.string().max(40)).max(MAX_OCCURRENCES).optional(),
+});
+
+const holdFields = {
+  therapist_id: guid.optional(),
+  therapist_ids: list(guid).optional(),
+  client_id: guid.optional(),
+  client_ids: list(guid).optional(),
+  capacity: z.int().min(1).max(50).optional(),
+  room_id: guid.nullable().optional(),
+  service_code: text(20),
+  time_zone: timeZone,
+  start_time: timeFields.start_time.optional(),
+  end_time: timeFields.end_time.optional(),
+  start_time_offset_minutes: timeFields.start_time_offset_minutes.optional(),
+  end_time_offset_minutes: timeFields.end_time_offset_minutes.optional(),
+  occurrences: list(occurrenceSchema).optional(),
+  recurrence: recurrenceSchema.optional(),
+  session_id: guid.nullable().optional(),
+  override_availability: z.boolean().optional(),
+};
+
+/**
+ * `POST sessions-preview`: what a hold asks, without holding it. The time is given by the four time fields, alone or
+ * with a `recurrence` of which they are the first, or by `occurrences`. Several clients make a group, several
+ * therapists a team.
+ */
+export const previewRequestSchema = together(z.strictObject(holdFields), whoAndWhenIssues);
+
+/** `POST sessions-hold`: what a preview asks, for how long, and what to do where something is in the way. */
 export const holdRequestSchema = together(
   z.strictObject({
-    therapist_id: guid,
-    client_id: guid,
-    room_id: guid.nullable().optional(),
-    service_code: text(20),
-    time_zone: timeZone,
-    start_time: timeFields.start_time.optional(),
-    end_time: timeFields.end_time.optional(),
-    start_time_offset_minutes: timeFields.start_time_offset_minutes.optional(),
-    end_time_offset_minutes: timeFields.end_time_offset_minutes.optional(),
-    occurrences: list(occurrenceSchema).optional(),
-    session_id: guid.nullable().optional(),
+    ...holdFields,
     hold_seconds: z.int().min(HOLD_SECONDS.min).max(HOLD_SECONDS.max).default(HOLD_SECONDS.default),
     on_conflict: z.enum(["abort", "skip"]).default("abort"),
   }),
-  (fields) => {
-    const { occurrences, session_id: sessionId } = fields;
-    if (occurrences === undefined) {
-      return [
-        ...TIME_FIELDS.filter((field) => fields[field] === undefined).map(required),
-        ...timeIssues(fields),
-      ];
-    }
-    const several = Array.isArray(occurrences) && occurrences.length > 1;
-    return [
-      ...TIME_FIELDS.filter((field) => fields[field] !== undefined).map((field) =>
-        notAllowed(field, "Not allowed together with occurrences."),
-      ),
-      ...(several && typeof sessionId === "string"
-        ? [notAllowed("session_id", "Only a single occurrence can move a session.")]
-        : []),
-    ];
-  },
+  whoAndWhenIssues,
 );
+
+function whoAndWhenIssues(fields: Fields): Issue[] {
+  const { occurrences, recurrence, session_id: sessionId } = fields;
+  const several = recurrence !== undefined || (Array.isArray(occurrences) && occurrences.length > 1);
+  return [
+    ...oneOf(fields, "therapist_id", "therapist_ids"),
+    ...oneOf(fields, "client_id", "client_ids"),
+    ...idListIssues(fields, "therapist_ids"),
+    ...idListIssues(fields, "client_ids"),
+    ...whenIssues(fields),
+    ...(several && typeof sessionId === "string"
+      ? [notAllowed("session_id", "Only a single occurrence can move a session.")]
+      : []),
+  ];
+}
+
+/** The four time fields, alone or with a recurrence in the request's zone, or else occurrences. */
+export function whenIssues(fields: Fields): Issue[] {
+  const { occurrences, recurrence, time_zone: zone } = fields;
+  const recurrenceZone = (recurrence as Fields | undefined)?.time_zone;
+  return [
+    ...(occurrences === undefined
+      ? [...TIME_FIELDS.filter((field) => fields[field] === undefined).map(required), ...timeIssues(fields)]
+      : [...TIME_FIELDS, "recurrence"]
+          .filter((field) => fields[field] !== undefined)
+          .map((field) => notAllowed(field, "Not allowed together with occurrences."))),
+    ...(recurrenceZone !== undefined && recurrenceZone !== zone
+      ? [
+          {
+            path: ["recurrence", "time_zone"],
+            code: "not_the_same",
+            message: "Must be the request's time_zone.",
+          },
+        ]
+      : []),
+  ];
+}
+
+/** One of two fields is required, and not both. */
+function oneOf(fields: Fields, one: string, other: string): Issue[] {
+  if (fields[one] === undefined && fields[other] === undefined) return [required(one)];
+  if (fields[one] === undefined || fields[other] === undefined) return [];
+  return [notAllowed(other, `Not allowed together with ${one}.`)];
+}
+
+function idListIssues(fields: Fields, field: string): Issue[] {
+  const ids = fields[field];
+  return Array.isArray(ids) ? duplicateIssues(ids, (index) => [field, index]) : [];
+}
 
 const sessionDetails = z.strictObject({ place_of_service: placeOfService.optional() });
 
@@ -213,9 +186,11 @@ export const cancelRequestSchema = together(
   },
 );
 
-/** One held stretch of time. */
+/** One held stretch of time of one therapist with one client. */
 export const holdSchema = z.object({
   hold_key: guid,
+  therapist_id: guid,
+  client_id: guid,
   start_time: instant,
   end_time: instant,
   expires_at: instant,
@@ -230,12 +205,28 @@ export const skippedSchema = z.object({
   alternatives: z.array(alternativeSchema).default([]),
 });
 
-/** The data of a `sessions-hold` answer. The outer `hold_key` stands for the whole batch. */
+/**
+ * The data of a `sessions-hold` answer. The outer `hold_key` stands for the whole batch; several times are a series,
+ * which `series_id` names.
+ */
 export const holdDataSchema = z.object({
   hold_key: guid,
+  series_id: guid.nullable(),
   expires_at: instant,
   holds: z.array(holdSchema),
   skipped: z.array(skippedSchema),
+});
+
+/** The data of a `sessions-preview` answer: every occurrence, and what stands in its way. */
+export const previewDataSchema = z.object({
+  occurrences: z.array(
+    z.object({
+      occurrence: z.int(),
+      ...timeFields,
+      conflicts: z.array(conflictSchema),
+      alternatives: z.array(alternativeSchema),
+    }),
+  ),
 });
 
 /** A session as the functions answer it. `units` are of 15 minutes, by the CPT midpoint rule. */
@@ -253,6 +244,8 @@ export const sessionSchema = z.object({
   status: z.enum(["scheduled", "in_progress", "completed", "no_show", "cancelled"]),
   place_of_service: z.string().nullable(),
   series_id: guid.nullable(),
+  group_id: guid.nullable(),
+  team_id: guid.nullable(),
   units: z.int(),
   rounded_duration_minutes: z.int(),
   version: z.int(),
@@ -265,7 +258,12 @@ export const confirmDataSchema = z.object({
   rounded_duration_minutes: z.int(),
 });
 
-const cancelledSchema = z.object({ id: guid, kind: z.enum(["hold", "session"]) });
+// `late` is a session's: whether it counts as a late cancellation.
+const cancelledSchema = z.object({
+  id: guid,
+  kind: z.enum(["hold", "session"]),
+  late: z.boolean().optional(),
+});
 
 /** The data of a `sessions-cancel` answer: every target is in exactly one of the three lists. */
 export const cancelDataSchema = z.object({
@@ -274,85 +272,24 @@ export const cancelDataSchema = z.object({
   not_cancellable: z.array(cancelledSchema.extend({ reason: z.string() })),
 });
 
+export const previewResponseSchema = z.object({ data: previewDataSchema });
 export const holdResponseSchema = z.object({ data: holdDataSchema });
 export const confirmResponseSchema = z.object({ data: confirmDataSchema });
 export const cancelResponseSchema = z.object({ data: cancelDataSchema });
 
 /** A request as a caller may write it, with what has a default left out. */
+export type PreviewRequest = z.input<typeof previewRequestSchema>;
 export type HoldRequest = z.input<typeof holdRequestSchema>;
 export type ConfirmRequest = z.input<typeof confirmRequestSchema>;
 export type CancelRequest = z.input<typeof cancelRequestSchema>;
 
 /** A request that was accepted, defaults filled in. */
 export type ParsedHoldRequest = z.output<typeof holdRequestSchema>;
+export type ParsedPreviewRequest = z.output<typeof previewRequestSchema>;
 
 export type Occurrence = z.output<typeof occurrenceSchema>;
+export type PreviewData = z.output<typeof previewDataSchema>;
 export type HoldData = z.output<typeof holdDataSchema>;
 export type ConfirmData = z.output<typeof confirmDataSchema>;
 export type CancelData = z.output<typeof cancelDataSchema>;
 export type Session = z.output<typeof sessionSchema>;
-
-/**
- * The one form in which the database is asked for holds: always a list of occurrences, times as they were given.
- */
-export function toHoldRpc(request: ParsedHoldRequest) {
-  const { occurrences, start_time, end_time, start_time_offset_minutes, end_time_offset_minutes, ...rest } =
-    request;
-  const single = { start_time, end_time, start_time_offset_minutes, end_time_offset_minutes };
-  return { ...rest, occurrences: occurrences ?? [single] };
-}
-
-/**
- * The `errors[]` of a `validation_failed` problem: at most 20, one for each violated rule, without any value of the
- * request.
- */
-export function fieldErrors(error: z.ZodError): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const issue of error.issues) {
-    for (const fieldError of errorsOf(issue)) {
-      if (errors.length === MAX_FIELD_ERRORS) return errors;
-      errors.push(fieldError);
-    }
-  }
-  return errors;
-}
-
-function errorsOf(issue: z.core.$ZodIssue): FieldError[] {
-  const field = dotted(issue.path);
-  switch (issue.code) {
-    case "unrecognized_keys":
-      return issue.keys.slice(0, MAX_FIELD_ERRORS).map((key) => {
-        // The name is the caller's own: it is repeated only if it can be a name and not a value gone astray.
-        const name = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/.test(key) ? key : "?";
-        return { field: dotted([...issue.path, name]), code: "unknown_field", message: "Unknown field." };
-      });
-    case "invalid_type":
-      return [typeError(field, issue)];
-    case "custom":
-      return [{ field, code: String(issue.params?.code ?? "invalid_value"), message: issue.message }];
-    default:
-      return [{ field, code: issue.code, message: sentence(issue.message) }];
-  }
-}
-
-function typeError(field: string, issue: z.core.$ZodIssueInvalidType): FieldError {
-  // zod writes "received undefined" for what is absent; the issue itself does not carry the input.
-  if (issue.message.endsWith("received undefined")) return { field, code: "required", message: "Required." };
-  const article = /^[aeiou]/.test(issue.expected) ? "an" : "a";
-  const expected = issue.expected === "int" ? "a whole number" : `${article} ${issue.expected}`;
-  return { field, code: "invalid_type", message: `Must be ${expected}.` };
-}
-
-function sentence(message: string): string {
-  return message.endsWith(".") ? message : `${message}.`;
-}
-
-/** A path as callers write it: `occurrences[3].end_time`; the whole request is `body`. */
-function dotted(path: readonly PropertyKey[]): string {
-  return (
-    path.reduce<string>((field, part) => {
-      if (typeof part === "number") return `${field}[${part}]`;
-      return field === "" ? String(part) : `${field}.${String(part)}`;
-    }, "") || "body"
-  );
-}

@@ -51,19 +51,103 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
-                },"calendar_claims": {
+                },"availability_exceptions": {
                   Row: {
-                    "claim_id": string,"during": unknown,"expires_at": string | null,"kind": string,"lane": number,"organization_id": string,"slot_id": string,"subject_id": string,"subject_kind": string
+                    "created_at": string,"created_by": string | null,"end_time": string,"id": string,"kind": string,"note": string | null,"organization_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string | null,"time_zone": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "claim_id": string,"during": unknown,"expires_at"?: string | null,"kind": string,"lane": number,"organization_id": string,"slot_id": string,"subject_id": string,"subject_kind": string
+                    "created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"kind": string,"note"?: string | null,"organization_id": string,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "claim_id"?: string,"during"?: unknown,"expires_at"?: string | null,"kind"?: string,"lane"?: number,"organization_id"?: string,"slot_id"?: string,"subject_id"?: string,"subject_kind"?: string
+                    "created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"kind"?: string,"note"?: string | null,"organization_id"?: string,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "availability_exceptions_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "availability_exceptions_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"buffer_rules": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"id": string,"minutes_after": number,"minutes_before": number,"organization_id": string,"service_id": string | null,"therapist_id": string | null,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"id"?: string,"minutes_after"?: number,"minutes_before"?: number,"organization_id": string,"service_id"?: string | null,"therapist_id"?: string | null,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"id"?: string,"minutes_after"?: number,"minutes_before"?: number,"organization_id"?: string,"service_id"?: string | null,"therapist_id"?: string | null,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "buffer_rules_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "buffer_rules_service_fkey"
+      columns: ["organization_id","service_id"]
+isOneToOne: false
+      referencedRelation: "services"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "buffer_rules_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"calendar_claims": {
+                  Row: {
+                    "claim_id": string,"during": unknown,"expires_at": string | null,"kind": string,"lane": number,"organization_id": string,"part": number,"slot_id": string,"subject_id": string,"subject_kind": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "claim_id": string,"during": unknown,"expires_at"?: string | null,"kind": string,"lane": number,"organization_id": string,"part"?: number,"slot_id": string,"subject_id": string,"subject_kind": string
+                  }
+                  Update: {
+                    "claim_id"?: string,"during"?: unknown,"expires_at"?: string | null,"kind"?: string,"lane"?: number,"organization_id"?: string,"part"?: number,"slot_id"?: string,"subject_id"?: string,"subject_kind"?: string
                   }
                   Relationships: [
                     
+                  ]
+                },"cancellation_rules": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"id": string,"minimum_notice_hours": number,"organization_id": string,"role": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"id"?: string,"minimum_notice_hours": number,"organization_id": string,"role": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"id"?: string,"minimum_notice_hours"?: number,"organization_id"?: string,"role"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "cancellation_rules_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "cancellation_rules_role_fkey"
+      columns: ["role"]
+isOneToOne: false
+      referencedRelation: "roles"
+      referencedColumns: ["role"]
+    }
                   ]
                 },"care_team_assignments": {
                   Row: {
@@ -91,6 +175,32 @@ isOneToOne: false
       referencedColumns: ["organization_id","id"]
     }
                   ]
+                },"client_coverages": {
+                  Row: {
+                    "client_id": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"organization_id": string,"payer_id": string,"starts_on": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id": string,"payer_id": string,"starts_on": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id"?: string,"payer_id"?: string,"starts_on"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "client_coverages_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "client_coverages_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 },"client_guardians": {
                   Row: {
                     "client_id": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"organization_id": string,"relationship": string,"starts_on": string,"updated_at": string,"updated_by": string | null,"user_id": string
@@ -105,6 +215,26 @@ isOneToOne: false
                   Relationships: [
                     {
       foreignKeyName: "client_guardians_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"client_preferred_hours": {
+                  Row: {
+                    "client_id": string,"created_at": string,"created_by": string | null,"effective_from": string,"effective_until": string | null,"id": string,"local_end": string,"local_start": string,"organization_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"weekday": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"effective_from": string,"effective_until"?: string | null,"id"?: string,"local_end": string,"local_start": string,"organization_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"weekday": number
+                  }
+                  Update: {
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"effective_from"?: string,"effective_until"?: string | null,"id"?: string,"local_end"?: string,"local_start"?: string,"organization_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"weekday"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "client_preferred_hours_client_fkey"
       columns: ["organization_id","client_id"]
 isOneToOne: false
       referencedRelation: "clients"
@@ -167,17 +297,37 @@ isOneToOne: false
                   ]
                 },"organizations": {
                   Row: {
-                    "calls_per_minute": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"requires_mfa": boolean,"time_zone": string,"updated_at": string,"updated_by": string | null
+                    "calls_per_minute": number,"cancellation_notice_hours": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"requires_mfa": boolean,"time_zone": string,"updated_at": string,"updated_by": string | null,"waitlist_offer_minutes": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "calls_per_minute"?: number,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"requires_mfa"?: boolean,"time_zone": string,"updated_at": string,"updated_by"?: string | null
+                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"requires_mfa"?: boolean,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
                   }
                   Update: {
-                    "calls_per_minute"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"requires_mfa"?: boolean,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"requires_mfa"?: boolean,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
                   }
                   Relationships: [
                     
+                  ]
+                },"payers": {
+                  Row: {
+                    "allows_concurrent_supervision": boolean,"created_at": string,"created_by": string | null,"id": string,"name": string,"organization_id": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "allows_concurrent_supervision"?: boolean,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"organization_id": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "allows_concurrent_supervision"?: boolean,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "payers_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
                   ]
                 },"referrals": {
                   Row: {
@@ -307,14 +457,14 @@ isOneToOne: false
                   ]
                 },"services": {
                   Row: {
-                    "client_lane": number,"cpt_code": string,"created_at": string,"created_by": string | null,"id": string,"is_group": boolean,"name": string,"organization_id": string,"service_code": string,"updated_at": string,"updated_by": string | null
+                    "client_lane": number,"cpt_code": string,"created_at": string,"created_by": string | null,"credentials": (string)[] | null,"group_capacity": number,"id": string,"is_group": boolean,"is_team": boolean,"name": string,"organization_id": string,"service_code": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "client_lane"?: number,"cpt_code": string,"created_at": string,"created_by"?: string | null,"id"?: string,"is_group"?: boolean,"name": string,"organization_id": string,"service_code": string,"updated_at": string,"updated_by"?: string | null
+                    "client_lane"?: number,"cpt_code": string,"created_at": string,"created_by"?: string | null,"credentials"?: (string)[] | null,"group_capacity"?: number,"id"?: string,"is_group"?: boolean,"is_team"?: boolean,"name": string,"organization_id": string,"service_code": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "client_lane"?: number,"cpt_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"is_group"?: boolean,"name"?: string,"organization_id"?: string,"service_code"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "client_lane"?: number,"cpt_code"?: string,"created_at"?: string,"created_by"?: string | null,"credentials"?: (string)[] | null,"group_capacity"?: number,"id"?: string,"is_group"?: boolean,"is_team"?: boolean,"name"?: string,"organization_id"?: string,"service_code"?: string,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -333,14 +483,14 @@ isOneToOne: false
                   ]
                 },"session_groups": {
                   Row: {
-                    "created_at": string,"created_by": string | null,"end_time": string,"id": string,"is_group": boolean,"organization_id": string,"service_id": string,"start_time": string,"therapist_id": string,"updated_at": string,"updated_by": string | null
+                    "capacity": number,"created_at": string,"created_by": string | null,"end_time": string,"id": string,"is_group": boolean,"members": number,"organization_id": string,"service_id": string,"start_time": string,"therapist_id": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"is_group"?: boolean,"organization_id": string,"service_id": string,"start_time": string,"therapist_id": string,"updated_at": string,"updated_by"?: string | null
+                    "capacity"?: number,"created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"is_group"?: boolean,"members"?: number,"organization_id": string,"service_id": string,"start_time": string,"therapist_id": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"is_group"?: boolean,"organization_id"?: string,"service_id"?: string,"start_time"?: string,"therapist_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "capacity"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"is_group"?: boolean,"members"?: number,"organization_id"?: string,"service_id"?: string,"start_time"?: string,"therapist_id"?: string,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -359,14 +509,14 @@ isOneToOne: false
                   ]
                 },"session_holds": {
                   Row: {
-                    "batch_key": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"expires_at": string,"id": string,"organization_id": string,"room_id": string | null,"service_id": string,"session_id": string | null,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null
+                    "batch_key": string,"buffer_after_minutes": number,"buffer_before_minutes": number,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"expires_at": string,"group_id": string | null,"id": string,"occurrence_start": string | null,"organization_id": string,"room_id": string | null,"series_id": string | null,"service_id": string,"session_id": string | null,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"waitlist_entry_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "batch_key": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"expires_at": string,"id"?: string,"organization_id": string,"room_id"?: string | null,"service_id": string,"session_id"?: string | null,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null
+                    "batch_key": string,"buffer_after_minutes": number,"buffer_before_minutes": number,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"expires_at": string,"group_id"?: string | null,"id"?: string,"occurrence_start"?: string | null,"organization_id": string,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"session_id"?: string | null,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"waitlist_entry_id"?: string | null
                   }
                   Update: {
-                    "batch_key"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"expires_at"?: string,"id"?: string,"organization_id"?: string,"room_id"?: string | null,"service_id"?: string,"session_id"?: string | null,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "batch_key"?: string,"buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"expires_at"?: string,"group_id"?: string | null,"id"?: string,"occurrence_start"?: string | null,"organization_id"?: string,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"session_id"?: string | null,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"waitlist_entry_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -376,10 +526,22 @@ isOneToOne: false
       referencedRelation: "clients"
       referencedColumns: ["organization_id","id"]
     },{
+      foreignKeyName: "session_holds_group_fkey"
+      columns: ["organization_id","group_id","therapist_id","service_id","start_time","end_time"]
+isOneToOne: false
+      referencedRelation: "session_groups"
+      referencedColumns: ["organization_id","id","therapist_id","service_id","start_time","end_time"]
+    },{
       foreignKeyName: "session_holds_room_fkey"
       columns: ["organization_id","room_id"]
 isOneToOne: false
       referencedRelation: "rooms"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_holds_series_fkey"
+      columns: ["organization_id","series_id"]
+isOneToOne: false
+      referencedRelation: "session_series"
       referencedColumns: ["organization_id","id"]
     },{
       foreignKeyName: "session_holds_service_fkey"
@@ -394,23 +556,99 @@ isOneToOne: false
       referencedRelation: "sessions"
       referencedColumns: ["organization_id","id"]
     },{
+      foreignKeyName: "session_holds_team_fkey"
+      columns: ["organization_id","team_id","client_id","service_id","start_time","end_time"]
+isOneToOne: false
+      referencedRelation: "session_teams"
+      referencedColumns: ["organization_id","id","client_id","service_id","start_time","end_time"]
+    },{
       foreignKeyName: "session_holds_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_holds_waitlist_entry_fkey"
+      columns: ["organization_id","waitlist_entry_id","client_id"]
+isOneToOne: false
+      referencedRelation: "waitlist_entries"
+      referencedColumns: ["organization_id","id","client_id"]
+    }
+                  ]
+                },"session_series": {
+                  Row: {
+                    "client_id": string | null,"continues_series_id": string | null,"created_at": string,"created_by": string | null,"duration_minutes": number,"exdates": (string)[],"id": string,"local_start": string,"organization_id": string,"rule": string | null,"service_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string | null,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id"?: string | null,"continues_series_id"?: string | null,"created_at": string,"created_by"?: string | null,"duration_minutes": number,"exdates"?: (string)[],"id"?: string,"local_start": string,"organization_id": string,"rule"?: string | null,"service_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
+                  }
+                  Update: {
+                    "client_id"?: string | null,"continues_series_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"duration_minutes"?: number,"exdates"?: (string)[],"id"?: string,"local_start"?: string,"organization_id"?: string,"rule"?: string | null,"service_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "session_series_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_series_continues_fkey"
+      columns: ["organization_id","continues_series_id"]
+isOneToOne: false
+      referencedRelation: "session_series"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_series_service_fkey"
+      columns: ["organization_id","service_id"]
+isOneToOne: false
+      referencedRelation: "services"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_series_therapist_fkey"
       columns: ["organization_id","therapist_id"]
 isOneToOne: false
       referencedRelation: "therapists"
       referencedColumns: ["organization_id","id"]
     }
                   ]
-                },"sessions": {
+                },"session_teams": {
                   Row: {
-                    "cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"group_id": string | null,"id": string,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
+                    "client_id": string,"created_at": string,"created_by": string | null,"end_time": string,"id": string,"is_team": boolean,"organization_id": string,"service_id": string,"start_time": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"group_id"?: string | null,"id"?: string,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"is_team"?: boolean,"organization_id": string,"service_id": string,"start_time": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"group_id"?: string | null,"id"?: string,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"is_team"?: boolean,"organization_id"?: string,"service_id"?: string,"start_time"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "session_teams_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_teams_service_fkey"
+      columns: ["organization_id","service_id","is_team"]
+isOneToOne: false
+      referencedRelation: "services"
+      referencedColumns: ["organization_id","id","is_team"]
+    }
+                  ]
+                },"sessions": {
+                  Row: {
+                    "buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes": number | null,"cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"group_id": string | null,"id": string,"late_cancellation": boolean | null,"occurrence_start": string | null,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
+                  }
+                  Update: {
+                    "buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
                   }
                   Relationships: [
                     {
@@ -432,11 +670,23 @@ isOneToOne: false
       referencedRelation: "rooms"
       referencedColumns: ["organization_id","id"]
     },{
+      foreignKeyName: "sessions_series_fkey"
+      columns: ["organization_id","series_id"]
+isOneToOne: false
+      referencedRelation: "session_series"
+      referencedColumns: ["organization_id","id"]
+    },{
       foreignKeyName: "sessions_service_fkey"
       columns: ["organization_id","service_id","client_lane"]
 isOneToOne: false
       referencedRelation: "services"
       referencedColumns: ["organization_id","id","client_lane"]
+    },{
+      foreignKeyName: "sessions_team_fkey"
+      columns: ["organization_id","team_id","client_id","service_id","start_time","end_time"]
+isOneToOne: false
+      referencedRelation: "session_teams"
+      referencedColumns: ["organization_id","id","client_id","service_id","start_time","end_time"]
     },{
       foreignKeyName: "sessions_therapist_fkey"
       columns: ["organization_id","therapist_id"]
@@ -465,6 +715,26 @@ isOneToOne: false
       referencedColumns: ["organization_id","id"]
     },{
       foreignKeyName: "supervisions_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"therapist_availability": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"effective_from": string,"effective_until": string | null,"id": string,"local_end": string,"local_start": string,"organization_id": string,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"weekday": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"effective_from": string,"effective_until"?: string | null,"id"?: string,"local_end": string,"local_start": string,"organization_id": string,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"weekday": number
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"effective_from"?: string,"effective_until"?: string | null,"id"?: string,"local_end"?: string,"local_start"?: string,"organization_id"?: string,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"weekday"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "therapist_availability_therapist_fkey"
       columns: ["organization_id","therapist_id"]
 isOneToOne: false
       referencedRelation: "therapists"
@@ -517,6 +787,58 @@ isOneToOne: false
       referencedColumns: ["role"]
     }
                   ]
+                },"waitlist_entries": {
+                  Row: {
+                    "client_id": string,"created_at": string,"created_by": string | null,"duration_minutes": number,"id": string,"organization_id": string,"service_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string | null,"time_zone": string,"updated_at": string,"updated_by": string | null,"wanted_from": string,"wanted_until": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"duration_minutes": number,"id"?: string,"organization_id": string,"service_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"wanted_from": string,"wanted_until"?: string | null
+                  }
+                  Update: {
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"duration_minutes"?: number,"id"?: string,"organization_id"?: string,"service_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"wanted_from"?: string,"wanted_until"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "waitlist_entries_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "waitlist_entries_service_fkey"
+      columns: ["organization_id","service_id"]
+isOneToOne: false
+      referencedRelation: "services"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "waitlist_entries_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"waitlist_times": {
+                  Row: {
+                    "client_id": string,"created_at": string,"created_by": string | null,"entry_id": string,"id": string,"local_end": string,"local_start": string,"organization_id": string,"updated_at": string,"updated_by": string | null,"weekday": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"entry_id": string,"id"?: string,"local_end": string,"local_start": string,"organization_id": string,"updated_at": string,"updated_by"?: string | null,"weekday": number
+                  }
+                  Update: {
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"entry_id"?: string,"id"?: string,"local_end"?: string,"local_start"?: string,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null,"weekday"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "waitlist_times_entry_fkey"
+      columns: ["organization_id","entry_id","client_id"]
+isOneToOne: false
+      referencedRelation: "waitlist_entries"
+      referencedColumns: ["organization_id","id","client_id"]
+    }
+                  ]
                 }
           }
           Views: {
@@ -555,11 +877,20 @@ isOneToOne: false
                 }
           }
           Functions: {
-            "archive_client":
+            "add_exception":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"answer_offer":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"archive_client":
 { Args: { "client": string,"idempotency_key"?: string }; Returns: Json
                            },
 "break_glass":
 { Args: { "minutes"?: number,"organization": string,"reason": string }; Returns: Json
+                           },
+"cancel_exception":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "cancel_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
@@ -576,7 +907,19 @@ isOneToOne: false
 "custom_access_token_hook":
 { Args: { "event": Json }; Returns: Json
                            },
+"find_open_times":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "hold_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"join_slot":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"join_waitlist":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"leave_waitlist":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "list_audit_events":
@@ -606,14 +949,32 @@ isOneToOne: false
               "created_at": string,"expires_at": string,"last_used_at": string,"prefix": string,"revoked_at": string
             }[]
                            },
+"move_session":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "partner_sync":
 { Args: { "idempotency_key"?: string,"request": Json,"token": string }; Returns: Json
+                           },
+"preview_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "revoke_service_account":
 { Args: { "account": string }; Returns: Json
                            },
 "rotate_service_account_token":
 { Args: { "account": string,"overlap_minutes"?: number }; Returns: Json
+                           },
+"set_availability":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"substitute_therapist":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"swap_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"update_series":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            }
           }
           Enums: {

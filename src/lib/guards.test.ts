@@ -13,6 +13,8 @@ describe("guardFor", () => {
     ["/clients/A%20b", "/clients/:clientId", { clientId: "A b" }],
     ["/therapists/42", "/therapists/:therapistId", { therapistId: "42" }],
     ["/therapists/newt", "/therapists/:therapistId", { therapistId: "newt" }],
+    ["/availability", "/availability", {}],
+    ["/waitlist", "/waitlist", {}],
     ["/tenants", "/tenants", {}],
   ])("finds %s under %s", (path, route, params) => {
     expect(guardFor(path)).toEqual({ route, params, guard: ROUTE_GUARDS[route as Route] });
@@ -104,6 +106,13 @@ describe("canEnter", () => {
     expect(canEnter("/audit", both)).toBe(true);
     expect(canEnter("/audit", { ...both, permissions: ["view_clients"] })).toBe(false);
     expect(canEnter("/audit", { ...both, roles: ["client"] })).toBe(false);
+  });
+
+  it("keeps who looks at the schedule from changing when somebody works", () => {
+    const therapist = { roles: ["therapist"], permissions: ["view_schedule"] } as const;
+    expect(canEnter("/schedule", therapist)).toBe(true);
+    expect(canEnter("/availability", therapist)).toBe(false);
+    expect(canEnter("/availability", { ...therapist, permissions: ["manage_availability"] })).toBe(false);
   });
 
   it("keeps the form for a new therapist from those who may look at therapists", () => {

@@ -1,11 +1,30 @@
 /**
  * Holdfast for apps: hold, confirm and cancel sessions; the contracts, errors, time zones and units that go with it.
  */
+export {
+  type AddExceptionRequest,
+  availabilityRequestSchema,
+  type CancelExceptionRequest,
+  MAX_EXCEPTION_DAYS,
+  MAX_WEEKLY_HOURS,
+  type SetAvailabilityRequest,
+} from "./availability.ts";
+export {
+  type AvailabilityExceptionRequest,
+  type AvailabilityExceptions,
+  addAvailabilityException,
+  type CancelledException,
+  cancelAvailabilityException,
+  type ExceptionCancelRequest,
+  setAvailability,
+  type WeeklyHours,
+  type WeeklyHoursRequest,
+} from "./availability-client.ts";
+export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
 export {
   type BookedSessions,
   bookSession,
-  type CallOptions,
   type CancelResult,
   type ConfirmedSessions,
   cancelSessionHold,
@@ -17,7 +36,6 @@ export {
   type SessionHold,
   type SessionHoldRequest,
   type SessionsCancelRequest,
-  type TimeRange,
 } from "./client.ts";
 export {
   type CancelData,
@@ -33,13 +51,12 @@ export {
   type HoldRequest,
   holdRequestSchema,
   holdResponseSchema,
-  MAX_OCCURRENCES,
-  MAX_SESSION_HOURS,
   type Occurrence,
   type Session,
 } from "./contracts.ts";
 export { roundedMinutes, units } from "./cpt.ts";
 export { type AppProblem, HoldfastError, isHoldfastError } from "./errors.ts";
+export { MAX_OCCURRENCES, MAX_SESSION_HOURS } from "./fields.ts";
 export {
   canEnter,
   guardFor,
@@ -53,6 +70,9 @@ export {
   type RouteMatch,
   type Visitor,
 } from "./guards.ts";
+export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
+export { MAX_SEARCH, type OpenTimesRequest } from "./open-times.ts";
+export { findOpenTimes, type OpenTime, type OpenTimes } from "./open-times-client.ts";
 export {
   type FieldError,
   PROBLEM_CODES,
@@ -62,4 +82,43 @@ export {
   type ProblemCode,
   problemSchema,
 } from "./problems.ts";
+export {
+  type MovedSessions,
+  moveSession,
+  type SessionMoveRequest,
+  type SessionSwapRequest,
+  type SubstitutionRequest,
+  type SubstitutionResult,
+  substituteTherapist,
+  swapSessions,
+} from "./reschedule-client.ts";
+export {
+  type SeriesData,
+  type SeriesPreviewData,
+  type SeriesRequest,
+  seriesPreviewResponseSchema,
+  seriesRequestSchema,
+  seriesResponseSchema,
+} from "./series.ts";
+export {
+  previewSeriesUpdate,
+  previewSessions,
+  type SeriesUpdate,
+  type SeriesUpdatePreview,
+  type SeriesUpdateRequest,
+  type SessionPreview,
+  type SessionPreviewRequest,
+  updateSeries,
+} from "./series-client.ts";
+export type { TimeRange } from "./time-range.ts";
 export { isTimeZone, localToInstant, offsetMinutes } from "./timezone.ts";
+export {
+  type AcceptedOffer,
+  answerOffer,
+  joinWaitlist,
+  leaveWaitlist,
+  type OfferAnswer,
+  type WaitlistEntry,
+  type WaitlistJoinRequest,
+  type WaitlistLeaveRequest,
+} from "./waitlist-client.ts";

@@ -35,6 +35,9 @@ describe("the catalogue", () => {
       client_conflict: 409,
       room_conflict: 409,
       therapist_unavailable: 409,
+      sessions_in_the_way: 409,
+      group_full: 409,
+      stale_version: 409,
       idempotency_in_flight: 409,
       hold_expired: 410,
       payload_too_large: 413,
@@ -65,7 +68,12 @@ describe("the catalogue", () => {
     const section = sections.get(`\`${code}\` · ${PROBLEMS[code].status}`) ?? "";
     const example = JSON.parse(/```json\n([\s\S]*?)```/.exec(section)?.[1] ?? "null");
     expect(problemSchema.parse(example)).toEqual(example);
-    const { type, title, status } = problemFromRefusal({ code, still_free: true, retry_after: 1 });
+    const { type, title, status } = problemFromRefusal({
+      code,
+      still_free: true,
+      retry_after: 1,
+      version: 4,
+    });
     expect(example).toMatchObject({ type, title, status, code });
   });
 });

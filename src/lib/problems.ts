@@ -70,6 +70,22 @@ export const PROBLEMS = {
     title: "The therapist does not work at this time",
     action: "Offer one of the alternatives.",
   },
+  sessions_in_the_way: {
+    status: 409,
+    title: "Sessions are booked in this time",
+    action:
+      "Show sessions, and send the request again with on_conflict: cancel them, or keep them and take the rest.",
+  },
+  group_full: {
+    status: 409,
+    title: "The group is full",
+    action: "Choose another group, or wait until a member leaves.",
+  },
+  stale_version: {
+    status: 409,
+    title: "Somebody has changed it since",
+    action: "Read it again, and decide by what it is now; version is the current one.",
+  },
   idempotency_in_flight: {
     status: 409,
     title: "The same request is being processed",
@@ -150,6 +166,15 @@ export const alternativeSchema = z.object({
   end_time: instant,
 });
 
+/** A session or hold that stands in the way of time off or a holiday. */
+export const sessionInTheWaySchema = z.object({
+  id: z.guid(),
+  kind: z.enum(["hold", "session"]),
+  therapist_id: z.guid(),
+  start_time: instant,
+  end_time: instant,
+});
+
 // What every problem may carry: a sentence about this occurrence of it, and a machine-readable refinement of its code.
 const plain = z.object({ detail: z.string().optional(), reason: z.string().optional() });
 const conflicting = plain.extend({
@@ -173,6 +198,9 @@ const EXTENSIONS = {
   client_conflict: conflicting,
   room_conflict: conflicting,
   therapist_unavailable: conflicting,
+  sessions_in_the_way: plain.extend({ sessions: z.array(sessionInTheWaySchema).default([]) }),
+  group_full: plain,
+  stale_version: plain.extend({ version: z.int() }),
   idempotency_in_flight: plain.extend({ retry_after: retryAfter.optional() }),
   hold_expired: plain.extend({ still_free: z.boolean() }),
   payload_too_large: plain,

@@ -333,10 +333,10 @@ begin
       and (guardian.ends_on is null or (now() at time zone clinic.time_zone)::date <= guardian.ends_on));
 end
 $$;
-comment on function app.guarded_client_ids is 'Clients for whom the caller stands today. Definer: for the family views.';
+comment on function app.guarded_client_ids is 'Clients for whom the caller stands today. Definer: for the family views and the waitlist''s policies.';
 
 grant execute on function
-  app.my_therapist_ids, app.caseload_therapist_ids, app.my_client_ids, app.reviewed_client_ids
+  app.my_therapist_ids, app.caseload_therapist_ids, app.my_client_ids, app.reviewed_client_ids, app.guarded_client_ids
 to authenticated;
 
 -- ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 -- Promises
 --   * Every service names a CPT code of the reference table.
 --   * A service's lane decides concurrency: a client can be in one session per lane at a time. 97153 (direct)
---     and 97155 (supervision with protocol modification) are in different lanes, so they may overlap.
+--     and 97155 (supervision with protocol modification) are in different lanes, so they may overlap, unless the
+--     client's payer bars it (payers.sql).
+--   * Who may deliver a service, and whether clients share its slot or technicians do, stands in its row.
 
 create table public.cpt_codes (
   code text primary key,
@@ -33,6 +35,9 @@ create table public.services (
   cpt_code text not null references public.cpt_codes (code),
   client_lane smallint not null default 0,
   is_group boolean not null default false,
+  group_capacity smallint not null default 8,
+  is_team boolean not null default false,
+  credentials text[],
   created_at timestamptz not null,
   created_by uuid,
   updated_at timestamptz not null,
@@ -41,14 +46,23 @@ create table public.services (
   constraint services_code_unique unique (organization_id, service_code),
   constraint services_lane_key unique (organization_id, id, client_lane),
   constraint services_group_key unique (organization_id, id, is_group),
+  constraint services_team_key unique (organization_id, id, is_team),
   constraint services_service_code_length check (length(service_code) between 1 and 20),
   constraint services_name_length check (length(name) between 1 and 200),
-  constraint services_client_lane_known check (client_lane in (0, 1))
+  constraint services_client_lane_known check (client_lane in (0, 1)),
+  constraint services_group_or_team check (not (is_group and is_team)),
+  constraint services_group_capacity_range check (group_capacity between 2 and 50),
+  constraint services_credentials_known
+    check (credentials <@ '{BT,RBT,BCaBA,BCBA,BCBA-D,MD}' and credentials <> '{}')
 );
 comment on table public.services is 'What an organization offers. service_code is the organization''s own name for it.';
 comment on column public.services.client_lane is
   'Which of the client''s lanes the service takes: 0 direct treatment, 1 supervision beside it.';
-comment on column public.services.is_group is 'Whether several clients may share one slot of the therapist.';
+comment on column public.services.is_group is
+  'Whether several clients share one slot of the therapist (97154, 97157, 97158).';
+comment on column public.services.group_capacity is 'Most clients of a group, where the call that makes it does not say.';
+comment on column public.services.is_team is 'Whether several technicians share one slot of the client (0362T, 0373T).';
+comment on column public.services.credentials is 'Credentials that may deliver the service; null when any may.';
 create index services_cpt_code_idx on public.services (cpt_code);
 select app.add_stamps('public.services');
 
@@ -72,8 +86,8 @@ alter table public.services enable row level security;
 grant select on public.cpt_codes to authenticated;
 grant select on public.cpt_codes to service_role;
 grant select,
-  insert (id, organization_id, service_code, name, cpt_code, client_lane, is_group),
-  update (service_code, name, cpt_code, client_lane, is_group)
+  insert (id, organization_id, service_code, name, cpt_code, client_lane, is_group, group_capacity, is_team, credentials),
+  update (service_code, name, cpt_code, client_lane, is_group, group_capacity, is_team, credentials)
 on public.services to authenticated, service_role;
 
 create policy "everybody signed in reads the codes" on public.cpt_codes

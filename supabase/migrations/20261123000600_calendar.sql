@@ -17,10 +17,13 @@ create table public.calendar_claims (
   slot_id uuid not null,
   kind text not null,
   expires_at timestamptz,
-  primary key (claim_id, subject_id, lane),
+  part smallint not null default 0,
+  primary key (claim_id, subject_id, lane, part),
   constraint calendar_claims_subject_kind_known check (subject_kind in ('therapist', 'client', 'room')),
   constraint calendar_claims_kind_known check (kind in ('hold', 'session', 'time_off', 'buffer')),
-  constraint calendar_claims_only_holds_expire check ((kind = 'hold') = (expires_at is not null)),
+  constraint calendar_claims_holds_and_their_buffers_expire check (
+    case kind when 'hold' then expires_at is not null when 'buffer' then true else expires_at is null end),
+  constraint calendar_claims_part_known check (part = 0 and kind <> 'buffer' or part in (1, 2) and kind = 'buffer'),
   constraint calendar_claims_during_bounded check (
     not isempty(during) and lower_inc(during) and not upper_inc(during)
     and not lower_inf(during) and not upper_inf(during)),
@@ -32,6 +35,7 @@ comment on table public.calendar_claims is
 comment on column public.calendar_claims.lane is
   'A subject can be claimed once per lane at a time. Therapists and rooms have lane 0; a client has 0 (direct '
   'treatment) and 1 (supervision beside it).';
+comment on column public.calendar_claims.part is '0 the time itself, 1 and 2 the buffers before and after it.';
 comment on column public.calendar_claims.slot_id is
   'Claims of one slot do not conflict with each other: the members of a group, or a session and the hold that moves it.';
 comment on column public.calendar_claims.claim_id is
@@ -72,32 +76,67 @@ comment on function app.lock_subjects is
 -- What is claimed, what is open
 -- ---------------------------------------------------------------------------------------------------------
 
+-- What a booking takes of the calendar, before it has an id and after.
+create type app.booking as (
+  index integer,
+  organization_id uuid,
+  therapist_id uuid,
+  client_id uuid,
+  room_id uuid,
+  client_lane smallint,
+  takes_every_lane boolean,
+  buffer_before_minutes smallint,
+  buffer_after_minutes smallint,
+  slot_id uuid,
+  start_time timestamptz,
+  end_time timestamptz
+);
+
 -- Every booking asks these several times. They are plpgsql because it keeps its plans, and arrays because an
 -- expression without a query costs next to nothing.
 
-create function app.claims_of(
-  claim_id uuid, kind text, organization_id uuid, therapist_id uuid, client_id uuid, room_id uuid,
-  client_lane smallint, during tstzrange, slot_id uuid, expires_at timestamptz
-)
+create function app.claims_of(booking app.booking, claim_id uuid, kind text, expires_at timestamptz)
 returns public.calendar_claims[]
 language plpgsql
 immutable
 set search_path = ''
 as $$
 declare
+  during tstzrange := tstzrange(booking.start_time, booking.end_time);
   claims public.calendar_claims[] := array[
-    row(claim_id, therapist_id, 0, 'therapist', organization_id, during, slot_id, kind, expires_at),
-    row(claim_id, client_id, client_lane, 'client', organization_id, during, slot_id, kind, expires_at)
+    row(claim_id, booking.therapist_id, 0, 'therapist', booking.organization_id, during, booking.slot_id, kind,
+      expires_at, 0),
+    row(claim_id, booking.client_id, booking.client_lane, 'client', booking.organization_id, during, booking.slot_id,
+      kind, expires_at, 0)
   ]::public.calendar_claims[];
+  buffers tstzrange[] := array[
+    tstzrange(booking.start_time - make_interval(mins => booking.buffer_before_minutes), booking.start_time),
+    tstzrange(booking.end_time, booking.end_time + make_interval(mins => booking.buffer_after_minutes))];
 begin
-  if room_id is not null then
-    claims := claims
-      || row(claim_id, room_id, 0, 'room', organization_id, during, slot_id, kind, expires_at)::public.calendar_claims;
+  if booking.takes_every_lane then
+    claims := claims || row(claim_id, booking.client_id, 1 - booking.client_lane, 'client', booking.organization_id,
+      during, booking.slot_id, kind, expires_at, 0)::public.calendar_claims;
   end if;
+  if booking.room_id is not null then
+    claims := claims || row(claim_id, booking.room_id, 0, 'room', booking.organization_id, during, booking.slot_id,
+      kind, expires_at, 0)::public.calendar_claims;
+  end if;
+  for side in 1..2 loop
+    if not isempty(buffers[side]) then
+      claims := claims || row(claim_id, booking.therapist_id, 0, 'therapist', booking.organization_id, buffers[side],
+        booking.slot_id, 'buffer', expires_at, side)::public.calendar_claims;
+      if booking.room_id is not null then
+        claims := claims || row(claim_id, booking.room_id, 0, 'room', booking.organization_id, buffers[side],
+          booking.slot_id, 'buffer', expires_at, side)::public.calendar_claims;
+      end if;
+    end if;
+  end loop;
   return claims;
 end
 $$;
-comment on function app.claims_of is 'The claims that one booking of a therapist, a client and perhaps a room makes.';
+comment on function app.claims_of is
+  'The claims that a booking makes: on its therapist, its client (in both lanes where the payer bars concurrency), '
+  'perhaps a room, and the buffers of therapist and room.';
 
 create function app.blocking_claims(wanted public.calendar_claims)
 returns setof public.calendar_claims
@@ -109,7 +148,7 @@ begin
   return query
     select
       claim.claim_id, claim.subject_id, claim.lane, claim.subject_kind, claim.organization_id, claim.during,
-      claim.slot_id, claim.kind, claim.expires_at
+      claim.slot_id, claim.kind, claim.expires_at, claim.part
     from public.calendar_claims claim
     where claim.subject_id = wanted.subject_id
       and claim.lane = wanted.lane
@@ -120,7 +159,7 @@ end
 $$;
 comment on function app.blocking_claims is 'The live claims that stand in the way of a wanted one.';
 
-create function app.open_time(wanted public.calendar_claims[], within tstzrange)
+create function app.unclaimed_time(subject uuid, of_lane smallint, within tstzrange, ignoring uuid[] default '{}')
 returns tstzmultirange
 language plpgsql
 stable
@@ -129,14 +168,16 @@ as $$
 begin
   return (
     select tstzmultirange(within) - coalesce(range_agg(claim.during), '{}'::tstzmultirange)
-    from unnest(wanted) want
-    cross join lateral app.blocking_claims(row(
-      want.claim_id, want.subject_id, want.lane, want.subject_kind, want.organization_id, within,
-      want.slot_id, want.kind, want.expires_at)::public.calendar_claims) claim);
+    from public.calendar_claims claim
+    where claim.subject_id = subject
+      and claim.lane = of_lane
+      and claim.during && within
+      and not (claim.slot_id = any (ignoring) and claim.expires_at is null)
+      and (claim.expires_at is null or claim.expires_at > clock_timestamp()));
 end
 $$;
-comment on function app.open_time is
-  'The parts of a range in which none of the wanted claims'' subjects is taken: the range minus what is claimed.';
+comment on function app.unclaimed_time is
+  'The parts of a range in which nothing claims a subject in a lane, but for the slots to ignore (those being moved).';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Writing
@@ -149,57 +190,59 @@ set search_path = ''
 as $$
 declare
   turned integer;
-  moved integer;
   added integer;
 begin
-  -- A claim whose time stays as it is conflicts with nothing: the usual way of a hold that is confirmed.
+  -- A claim whose time stays as it is conflicts with nothing: the usual way of a hold that is confirmed. `is not
+  -- distinct from`, so that the claim is found by its key: the constraint's index takes ten times as long.
   update public.calendar_claims claim
   set kind = want.kind, expires_at = want.expires_at
   from unnest(desired) want
   where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
-    and claim.during = want.during and claim.slot_id = want.slot_id;
+    and claim.part = want.part and (claim.during, claim.slot_id) is not distinct from (want.during, want.slot_id);
   get diagnostics turned = row_count;
   if turned = cardinality(desired) then
     return;
   end if;
 
-  perform app.expire_holds_in_the_way(desired);
-
-  update public.calendar_claims claim
-  set kind = want.kind, expires_at = want.expires_at, during = want.during, slot_id = want.slot_id
-  from unnest(desired) want
+  -- What moves is taken up whole and put down anew: two claims that change places would meet half-way.
+  delete from public.calendar_claims claim
+  using unnest(desired) want
   where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
-    and (claim.during <> want.during or claim.slot_id <> want.slot_id);
-  get diagnostics moved = row_count;
-
-  insert into public.calendar_claims (
-    claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind, expires_at)
-  select
-    want.claim_id, want.subject_id, want.lane, want.subject_kind, want.organization_id, want.during,
-    want.slot_id, want.kind, want.expires_at
-  from unnest(desired) want
-  where not exists (
-    select
-    from public.calendar_claims claim
-    where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane)
-  order by want.subject_id, want.lane, lower(want.during)
-  on conflict do nothing;
-  get diagnostics added = row_count;
+    and claim.part = want.part and (claim.during <> want.during or claim.slot_id <> want.slot_id);
 
   -- A plain insert would wait inside the exclusion constraint, and callers that wait there deadlock. So the
-  -- insert skips what conflicts, and a claim that is missing afterwards is the conflict.
-  if turned + moved + added < cardinality(desired) then
-    raise exception using
-      errcode = 'exclusion_violation',
-      schema = 'public', table = 'calendar_claims', constraint = 'calendar_claims_no_overlap',
-      message = 'conflicting claim violates exclusion constraint "calendar_claims_no_overlap"';
-  end if;
+  -- insert skips what conflicts, and a claim that is missing when no expired hold is in the way is the conflict.
+  for attempt in 1..2 loop
+    insert into public.calendar_claims (
+      claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind, expires_at, part)
+    select
+      want.claim_id, want.subject_id, want.lane, want.subject_kind, want.organization_id, want.during,
+      want.slot_id, want.kind, want.expires_at, want.part
+    from unnest(desired) want
+    where not exists (
+      select
+      from public.calendar_claims claim
+      where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
+        and claim.part = want.part)
+    order by want.subject_id, want.lane, lower(want.during)
+    on conflict do nothing;
+    get diagnostics added = row_count;
+    turned := turned + added;
+    if turned = cardinality(desired) then
+      return;
+    end if;
+    perform app.expire_holds_in_the_way(desired);
+  end loop;
+  raise exception using
+    errcode = 'exclusion_violation',
+    schema = 'public', table = 'calendar_claims', constraint = 'calendar_claims_no_overlap',
+    message = 'conflicting claim violates exclusion constraint "calendar_claims_no_overlap"';
 end
 $$;
 comment on function app.write_claims is
   'Makes the ledger hold the desired claims: turns or moves those it has and adds the others, or raises 23P01.';
 
-create function app.free_claims(claim_ids uuid[], of_kind text, except_claims public.calendar_claims[])
+create function app.free_claims(claim_ids uuid[], of_hold boolean, except_claims public.calendar_claims[])
 returns void
 language plpgsql
 set search_path = ''
@@ -207,23 +250,25 @@ as $$
 begin
   delete from public.calendar_claims claim
   where claim.claim_id = any (claim_ids)
-    and claim.kind = of_kind
+    and (claim.expires_at is not null) = of_hold
     and not exists (
       select
       from unnest(except_claims) kept
-      where kept.claim_id = claim.claim_id and kept.subject_id = claim.subject_id and kept.lane = claim.lane);
+      where kept.claim_id = claim.claim_id and kept.subject_id = claim.subject_id and kept.lane = claim.lane
+        and kept.part = claim.part);
 end
 $$;
 comment on function app.free_claims is
-  'Frees the time of claims of one kind. A hold that was confirmed frees nothing: its claims are a session''s by then.';
+  'Frees the time of claims that expire, or of claims that do not. A hold that was confirmed frees nothing: its claims '
+  'are a session''s by then.';
 
-create function app.replace_claims(claim_ids uuid[], of_kind text, desired public.calendar_claims[])
+create function app.replace_claims(claim_ids uuid[], of_hold boolean, desired public.calendar_claims[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-  perform app.free_claims(claim_ids, of_kind, desired);
+  perform app.free_claims(claim_ids, of_hold, desired);
   if desired <> '{}' then
     perform app.write_claims(desired);
   end if;

@@ -1,9 +1,9 @@
--- Ledger: how holds and sessions keep calendar_claims and the audit trail.
+-- Ledger: how holds, sessions and time off keep calendar_claims and the audit trail.
 --
 -- Promises
---   * A hold or a session exists exactly as long as its claims do: one statement writes both.
+--   * A hold, a session or time off exists exactly as long as its claims do: one statement writes both.
 --   * Every hold, confirmation, release, expiry, move and cancellation leaves an audit event, whoever wrote it.
---   * app.ledger_faults() is empty: holds, sessions and claims agree.
+--   * app.ledger_faults() is empty: holds, sessions, time off and claims agree.
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Before a row is written: its facts, and its place in the queue
@@ -15,15 +15,30 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  buffer app.buffer;
 begin
-  -- An unknown service is refused by its foreign key, not by a lane that is missing.
-  new.client_lane := coalesce(
-    (select service.client_lane
-      from public.services service
-      where service.organization_id = new.organization_id and service.id = new.service_id),
-    0);
-  if tg_op = 'INSERT' and tg_table_name = 'sessions' then
-    new.claim_id := coalesce(new.claim_id, new.id);
+  if tg_op = 'INSERT' or new.service_id <> old.service_id then
+    -- An unknown service is refused by its foreign key, not by a lane that is missing.
+    new.client_lane := coalesce(
+      (select service.client_lane
+        from public.services service
+        where service.organization_id = new.organization_id and service.id = new.service_id),
+      0);
+  end if;
+  if tg_op = 'INSERT' then
+    if tg_table_name = 'sessions' then
+      new.claim_id := coalesce(new.claim_id, new.id);
+    end if;
+    -- What the rules of the day make of it; later rules do not change it.
+    new.takes_every_lane := coalesce(new.takes_every_lane,
+      new.client_lane <> 0 and app.bars_concurrency(
+        new.organization_id, new.client_id, tstzrange(new.start_time, new.start_time, '[]')));
+    if new.buffer_before_minutes is null or new.buffer_after_minutes is null then
+      buffer := app.buffer_of(new.organization_id, new.therapist_id, new.service_id);
+      new.buffer_before_minutes := coalesce(new.buffer_before_minutes, buffer.minutes_before);
+      new.buffer_after_minutes := coalesce(new.buffer_after_minutes, buffer.minutes_after);
+    end if;
   end if;
 
   -- Freeing time needs no place in the queue, and asking for one while holding the row could wait in a circle.
@@ -34,10 +49,10 @@ begin
 end
 $$;
 comment on function app.prepare_booking is
-  'Fills the lane from the service and the claim from the row itself, and locks the subjects, so that a writer that '
-  'goes round the RPCs queues like them. Definer: reads services for writers that may not.';
+  'Fills what the service, the payer and the buffer rules say and the claim from the row itself, and locks the subjects, '
+  'so that a writer that goes round the RPCs queues like them. Definer: reads reference rows for writers that may not.';
 create trigger prepare_booking
-  before insert or update of therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, claim_id, status
+  before insert or update of therapist_id, client_id, room_id, service_id, group_id, team_id, start_time, end_time, claim_id, status
   on public.sessions for each row execute function app.prepare_booking();
 create trigger prepare_booking
   before insert or update of therapist_id, client_id, room_id, service_id, session_id, start_time, end_time, status
@@ -46,6 +61,35 @@ create trigger prepare_booking
 -- ---------------------------------------------------------------------------------------------------------
 -- After the rows are written: the ledger and the audit trail
 -- ---------------------------------------------------------------------------------------------------------
+
+create function app.booking_of_hold(hold public.session_holds)
+returns app.booking
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return row(
+    0, hold.organization_id, hold.therapist_id, hold.client_id, hold.room_id, hold.client_lane, hold.takes_every_lane,
+    hold.buffer_before_minutes, hold.buffer_after_minutes, hold.slot_id, hold.start_time, hold.end_time)::app.booking;
+end
+$$;
+comment on function app.booking_of_hold is 'What a hold takes of the calendar.';
+
+create function app.booking_of_session(session public.sessions)
+returns app.booking
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return row(
+    0, session.organization_id, session.therapist_id, session.client_id, session.room_id, session.client_lane,
+    session.takes_every_lane, session.buffer_before_minutes, session.buffer_after_minutes, session.slot_id,
+    session.start_time, session.end_time)::app.booking;
+end
+$$;
+comment on function app.booking_of_session is 'What a session takes of the calendar.';
 
 create function app.claims_of_hold(hold public.session_holds)
 returns public.calendar_claims[]
@@ -57,12 +101,27 @@ begin
   if hold.status <> 'held' then
     return '{}';
   end if;
-  return app.claims_of(
-    hold.id, 'hold', hold.organization_id, hold.therapist_id, hold.client_id, hold.room_id, hold.client_lane,
-    tstzrange(hold.start_time, hold.end_time), hold.slot_id, hold.expires_at);
+  return app.claims_of(app.booking_of_hold(hold), hold.id, 'hold', hold.expires_at);
 end
 $$;
 comment on function app.claims_of_hold is 'What a hold claims: nothing once it has ended.';
+
+create function app.claims_of_exception(exception public.availability_exceptions)
+returns public.calendar_claims[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if exception.kind <> 'time_off' or exception.status <> 'active' then
+    return '{}';
+  end if;
+  return array[row(
+    exception.id, exception.therapist_id, 0, 'therapist', exception.organization_id,
+    tstzrange(exception.start_time, exception.end_time), exception.id, 'time_off', null, 0)::public.calendar_claims];
+end
+$$;
+comment on function app.claims_of_exception is 'What time off claims; holidays and extra hours claim nothing.';
 
 create function app.claims_of_session(session public.sessions)
 returns public.calendar_claims[]
@@ -74,15 +133,51 @@ begin
   if session.status not in ('scheduled', 'in_progress', 'completed') then
     return '{}';
   end if;
-  return app.claims_of(
-    session.claim_id, 'session', session.organization_id, session.therapist_id, session.client_id, session.room_id,
-    session.client_lane, tstzrange(session.start_time, session.end_time), session.slot_id, null);
+  return app.claims_of(app.booking_of_session(session), session.claim_id, 'session', null);
 end
 $$;
 comment on function app.claims_of_session is 'What a session claims: nothing once it is cancelled or a no-show.';
 
 -- These plan once and by index. A connection that planned when the tables were empty would else read them whole
 -- until the next ANALYZE, and planning anew for every call costs more than the work itself.
+
+create function app.claims_of_group(slot public.session_groups)
+returns setof public.calendar_claims
+language sql
+stable
+set search_path = ''
+as $$
+  select claim.*
+  from public.calendar_claims claim
+  where claim.subject_id = slot.therapist_id
+    and claim.lane = 0
+    and claim.during && tstzrange(slot.start_time, slot.end_time)
+    and claim.slot_id = slot.id
+    and claim.part = 0
+$$;
+comment on function app.claims_of_group is 'What the members of a group claim of its therapist, found by the therapist''s time.';
+
+create function app.count_members(group_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if group_ids = '{}' then
+    return;
+  end if;
+  perform app.expire_holds(array(
+    select claim.claim_id
+    from public.session_groups slot
+    cross join lateral app.claims_of_group(slot) claim
+    where slot.id = any (group_ids) and claim.expires_at <= clock_timestamp()));
+  -- The therapist's lock is ours, so nobody else joins or leaves. More than the capacity is refused by its constraint.
+  update public.session_groups slot
+  set members = (select count(*) from app.claims_of_group(slot))
+  where slot.id = any (group_ids) and slot.members <> (select count(*) from app.claims_of_group(slot));
+end
+$$;
+comment on function app.count_members is 'Counts the live holds and sessions of groups.';
 
 create function app.keep_ledger_for_holds()
 returns trigger
@@ -101,31 +196,39 @@ begin
       select claim from new_rows hold cross join lateral unnest(app.claims_of_hold(hold)) claim));
     insert into audit.events (organization_id, action, table_name, row_id)
     select hold.organization_id, 'hold.created', 'session_holds', hold.id from new_rows hold order by hold.start_time;
+    perform app.count_members(array(select hold.group_id from new_rows hold where hold.group_id is not null));
     return null;
   end if;
 
   if tg_op = 'UPDATE' then
-    select coalesce(array_agg(before.id), '{}') into changed
-    from old_rows before
-    join new_rows hold on hold.id = before.id
-    where app.claims_of_hold(before) <> app.claims_of_hold(hold);
+    -- Grouped, not joined: the plan is kept from a call that changed one row, and joins by reading all for each.
+    changed := array(
+      select version.id
+      from (
+        select before.id, app.claims_of_hold(before) as claims from old_rows before
+        union all
+        select hold.id, app.claims_of_hold(hold) from new_rows hold
+      ) version
+      group by version.id
+      having count(distinct version.claims) > 1);
     desired := array(
       select claim
       from new_rows hold
-      join old_rows before on before.id = hold.id and before.id = any (changed)
-      cross join lateral unnest(app.claims_of_hold(hold)) claim);
+      cross join lateral unnest(app.claims_of_hold(hold)) claim
+      where hold.id = any (changed));
   else
     changed := array(select hold.id from old_rows hold);
     desired := '{}';
   end if;
-  perform app.replace_claims(changed, 'hold', desired);
+  perform app.replace_claims(changed, true, desired);
   if tg_op = 'UPDATE' then
     insert into audit.events (organization_id, action, table_name, row_id)
     select hold.organization_id, 'hold.' || hold.status, 'session_holds', hold.id
     from new_rows hold
-    join old_rows before on before.id = hold.id and before.status <> hold.status
+    where (hold.id, hold.status) not in (select before.id, before.status from old_rows before)
     order by hold.start_time;
   end if;
+  perform app.count_members(array(select hold.group_id from old_rows hold where hold.group_id is not null));
   return null;
 end
 $$;
@@ -172,6 +275,7 @@ begin
     from new_rows session
     order by session.start_time;
     perform app.end_turned_holds(array(select session.claim_id from new_rows session));
+    perform app.count_members(array(select session.group_id from new_rows session where session.group_id is not null));
     return null;
   end if;
 
@@ -189,7 +293,7 @@ begin
     changed := array(select session.claim_id from old_rows session);
     desired := '{}';
   end if;
-  perform app.replace_claims(changed, 'session', desired);
+  perform app.replace_claims(changed, false, desired);
   if tg_op = 'UPDATE' then
     insert into audit.events (organization_id, action, table_name, row_id)
     select session.organization_id, change.action, 'sessions', session.id
@@ -205,7 +309,9 @@ begin
     ) change (action)
     order by session.start_time;
     perform app.end_turned_holds(array(select session.claim_id from new_rows session));
+    perform app.count_members(array(select session.group_id from new_rows session where session.group_id is not null));
   end if;
+  perform app.count_members(array(select session.group_id from old_rows session where session.group_id is not null));
   return null;
 end
 $$;
@@ -217,6 +323,32 @@ create trigger keep_ledger_after_update after update on public.sessions
   referencing old table as old_rows new table as new_rows for each statement execute function app.keep_ledger_for_sessions();
 create trigger keep_ledger_after_delete after delete on public.sessions
   referencing old table as old_rows for each statement execute function app.keep_ledger_for_sessions();
+
+create function app.keep_ledger_for_exceptions()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    perform app.replace_claims('{}', false, app.claims_of_exception(new));
+  else
+    perform app.replace_claims(array[old.id], false, app.claims_of_exception(new));
+  end if;
+  if tg_op = 'INSERT' or new.status <> old.status then
+    insert into audit.events (organization_id, action, table_name, row_id)
+    values (
+      new.organization_id, new.kind || case new.status when 'active' then '.entered' else '.cancelled' end,
+      'availability_exceptions', new.id);
+  end if;
+  return null;
+end
+$$;
+comment on function app.keep_ledger_for_exceptions is
+  'Keeps claims and audit in step with time off, extra hours and holidays. Definer: nobody else writes either.';
+create trigger keep_ledger after insert or update on public.availability_exceptions
+  for each row execute function app.keep_ledger_for_exceptions();
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Expiry
@@ -299,16 +431,20 @@ as $$
     select claim.* from public.session_holds hold cross join lateral unnest(app.claims_of_hold(hold)) claim
     union all
     select claim.* from public.sessions session cross join lateral unnest(app.claims_of_session(session)) claim
+    union all
+    select claim.*
+    from public.availability_exceptions exception
+    cross join lateral unnest(app.claims_of_exception(exception)) claim
   )
   select 'missing from the ledger', owed.claim_id
   from owed
-  left join public.calendar_claims claim using (claim_id, subject_id, lane)
+  left join public.calendar_claims claim using (claim_id, subject_id, lane, part)
   where claim is distinct from owed
   union all
   select 'nobody''s claim', claim.claim_id
   from public.calendar_claims claim
-  left join owed using (claim_id, subject_id, lane)
-  where claim.kind in ('hold', 'session') and owed is distinct from claim
+  left join owed using (claim_id, subject_id, lane, part)
+  where owed is distinct from claim
   union all
   select 'double booked', claim.claim_id
   from public.calendar_claims claim
@@ -320,6 +456,11 @@ as $$
   from public.session_holds hold
   where hold.status = 'confirmed'
     and not exists (select from public.sessions session where session.id = coalesce(hold.session_id, hold.id))
+  union all
+  select 'members miscounted', slot.id
+  from public.session_groups slot
+  where slot.members <> (select count(*) from app.claims_of_group(slot))
 $$;
 comment on function app.ledger_faults is
-  'The invariant: holds, sessions and the ledger agree, and nothing overlaps. Empty when all is well. For operators and tests.';
+  'The invariant: holds, sessions, time off and the ledger agree, and nothing overlaps. Empty when all is well. For '
+  'operators and tests.';

@@ -43,8 +43,14 @@ begin
   values (organization, 'rpc.' || operation, 'deny', problem ->> 'code',
     -- What the operation would have written.
     case
-      when operation = 'hold_sessions' then 'session_holds'
-      when operation in ('confirm_sessions', 'cancel_sessions') then 'sessions'
+      when operation in ('hold_sessions', 'preview_sessions', 'find_open_times', 'join_slot') then 'session_holds'
+      when operation in (
+        'confirm_sessions', 'cancel_sessions', 'move_session', 'swap_sessions', 'substitute_therapist', 'move_group'
+      ) then 'sessions'
+      when operation = 'update_series' then 'session_series'
+      when operation = 'set_availability' then 'therapist_availability'
+      when operation in ('add_exception', 'cancel_exception') then 'availability_exceptions'
+      when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then 'waitlist_entries'
       when operation = 'archive_client' then 'clients'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
@@ -102,33 +108,38 @@ $$;
 comment on function app.count_call is
   'Counts a call of the caller; the refusal when the minute''s allowance is used up, else null.';
 
-create function app.target_organization(operation text, request jsonb)
+create function app.target_organization(request jsonb)
 returns uuid
 language plpgsql
 stable
 set search_path = ''
 as $$
 begin
-  return case operation
-    when 'hold_sessions' then (
-      select therapist.organization_id
+  -- The first of these that names a row decides; that the others are of the same organization is the operation's to check.
+  return coalesce(
+    (select therapist.organization_id
       from public.therapists therapist
-      where therapist.id = (request ->> 'therapist_id')::uuid)
-    when 'archive_client' then (
-      select client.organization_id from public.clients client where client.id = (request ->> 'client_id')::uuid)
-    else coalesce(
-      (select hold.organization_id
-        from public.session_holds hold
-        where (request ->> 'hold_key')::uuid in (hold.id, hold.batch_key)
-        limit 1),
-      (select session.organization_id
-        from public.sessions session
-        where session.id = (request -> 'session_ids' ->> 0)::uuid),
-      (select session.organization_id
-        from public.sessions session
-        where session.series_id = (request ->> 'series_id')::uuid
-        limit 1))
-  end;
+      where therapist.id = coalesce(request ->> 'therapist_id', request -> 'therapist_ids' ->> 0)::uuid),
+    (select client.organization_id
+      from public.clients client
+      where client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid),
+    (select session.organization_id
+      from public.sessions session
+      where session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid),
+    (select hold.organization_id
+      from public.session_holds hold
+      where (request ->> 'hold_key')::uuid in (hold.id, hold.batch_key)
+      limit 1),
+    (select series.organization_id from public.session_series series where series.id = (request ->> 'series_id')::uuid),
+    (select slot.organization_id from public.session_groups slot where slot.id = (request ->> 'group_id')::uuid),
+    (select slot.organization_id from public.session_teams slot where slot.id = (request ->> 'team_id')::uuid),
+    (select exception.organization_id
+      from public.availability_exceptions exception
+      where exception.id = (request ->> 'exception_id')::uuid),
+    (select entry.organization_id
+      from public.waitlist_entries entry
+      where entry.id = (request ->> 'waitlist_entry_id')::uuid),
+    (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end
 $$;
 comment on function app.target_organization is 'The organization whose rows a request is about; null when there is no such row.';

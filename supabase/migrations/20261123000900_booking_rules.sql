@@ -30,7 +30,34 @@ end
 $$;
 comment on function app.may_book is 'Whether the caller may book, move or cancel sessions of the therapist.';
 
-create function app.check_parties(organization uuid, therapist_id uuid, client_id uuid, moments timestamptz[])
+create function app.check_caller(organization uuid, therapist_id uuid, client_id uuid)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if not exists (
+    select from public.therapists it where it.organization_id = organization and it.id = therapist_id)
+  then
+    perform app.refuse('not_found', 'There is no such therapist.');
+  end if;
+  if not (client_id = any (app.my_client_ids())
+      or organization = any (app.org_ids_with_role('internal_ops', 'admin'))
+        and exists (select from public.clients it where it.organization_id = organization and it.id = client_id))
+  then
+    perform app.refuse('not_found', 'There is no such client.');
+  end if;
+  if not app.may_book(organization, therapist_id) then
+    perform app.refuse('forbidden', 'You may not book sessions of this therapist.');
+  end if;
+end
+$$;
+comment on function app.check_caller is 'Refuses a caller who may not book this therapist with this client.';
+
+create function app.check_parties(
+  organization uuid, therapist_id uuid, client_id uuid, service public.services, moments timestamptz[]
+)
 returns void
 language plpgsql
 stable
@@ -38,37 +65,35 @@ set search_path = ''
 as $$
 declare
   therapist public.therapists;
-  client public.clients;
+  client_status text;
   zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = organization);
+  -- Once, and not for every moment as app.is_on_care_team has it.
+  assigned datemultirange := coalesce((
+    select range_agg(daterange(assignment.starts_on, assignment.ends_on, '[]'))
+    from public.care_team_assignments assignment
+    where assignment.organization_id = organization
+      and assignment.therapist_id = check_parties.therapist_id
+      and assignment.client_id = check_parties.client_id), '{}');
 begin
   select * into therapist from public.therapists it where it.organization_id = organization and it.id = therapist_id;
-  select * into client from public.clients it where it.organization_id = organization and it.id = client_id;
-  if client.id is null
-    or not (client.id = any (app.my_client_ids())
-      or organization = any (app.org_ids_with_role('internal_ops', 'admin')))
-  then
-    perform app.refuse('not_found', 'There is no such client.');
-  end if;
-  if not app.may_book(organization, therapist_id) then
-    perform app.refuse('forbidden', 'You may not book sessions of this therapist.');
-  end if;
+  select it.status into client_status from public.clients it where it.organization_id = organization and it.id = client_id;
   if therapist.status <> 'active' then
     perform app.refuse_field('therapist_id', 'inactive', 'This therapist takes no sessions.');
   end if;
-  if client.status <> 'active' then
+  if client_status <> 'active' then
     perform app.refuse_field('client_id', 'archived', 'This client is archived.');
   end if;
-  if exists (
-    select
-    from unnest(moments) moment
-    where not app.is_on_care_team(organization, therapist_id, client_id, (moment at time zone zone)::date))
-  then
+  if not therapist.credential = any (service.credentials) then
+    perform app.refuse_field('therapist_id', 'not_qualified', 'The service asks for another credential.');
+  end if;
+  if exists (select from unnest(moments) moment where not assigned @> (moment at time zone zone)::date) then
     perform app.refuse_field('client_id', 'not_assigned', 'The therapist is not on this client''s care team on that day.');
   end if;
 end
 $$;
 comment on function app.check_parties is
-  'Refuses a therapist or client that cannot be booked at these moments by this caller. Called again at confirm.';
+  'Refuses a therapist or client that cannot be booked for the service at these moments, whoever asks. Called again at '
+  'confirm.';
 
 create function app.check_offsets(occurrences app.occurrence[], time_zone text)
 returns void
@@ -109,22 +134,74 @@ comment on function app.check_offsets is
 -- Conflicts and alternatives
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.wanted_claims(
-  organization uuid, therapist_id uuid, client_id uuid, room_id uuid, client_lane smallint, slot_id uuid,
-  start_time timestamptz, end_time timestamptz
-)
-returns public.calendar_claims[]
+create function app.conflicts(bookings app.booking[], ignoring uuid[] default '{}')
+returns jsonb
 language plpgsql
-immutable
+stable
 set search_path = ''
 as $$
+declare
+  found jsonb;
 begin
-  return app.claims_of(
-    slot_id, 'session', organization, therapist_id, client_id, room_id, client_lane,
-    tstzrange(start_time, end_time), slot_id, null);
+  with wanted as (
+    select booking.index, want.*
+    from unnest(bookings) booking
+    cross join lateral unnest(app.claims_of(booking, booking.slot_id, 'session', null)) want
+  ),
+  -- Materialized: the join below would else work the hours out anew for every booking.
+  working as materialized (
+    select party.therapist_id, app.available_time(party.organization_id, party.therapist_id, party.within) as available
+    from (
+      select booking.organization_id, booking.therapist_id,
+        range_agg(tstzrange(booking.start_time, booking.end_time)) as within
+      from unnest(bookings) booking
+      group by booking.organization_id, booking.therapist_id
+    ) party
+  ),
+  blocker as (
+    select booking.index, 'therapist' as subject, 'unavailable' as kind, null::timestamptz as until
+    from unnest(bookings) booking
+    join working on working.therapist_id = booking.therapist_id
+    where not working.available @> tstzrange(booking.start_time, booking.end_time)
+    union
+    -- A session that only the wanted buffer would meet leaves the time itself to nobody else.
+    select wanted.index, claim.subject_kind,
+      case when wanted.kind = 'buffer' and claim.kind = 'session' then 'buffer' else claim.kind end,
+      coalesce(claim.expires_at, upper(claim.during))
+    from wanted
+    cross join lateral app.blocking_claims(row(
+      wanted.claim_id, wanted.subject_id, wanted.lane, wanted.subject_kind, wanted.organization_id, wanted.during,
+      wanted.slot_id, wanted.kind, wanted.expires_at, wanted.part)::public.calendar_claims) claim
+    -- What moves leaves its own time; a hold in the same slot stays where it is.
+    where not (claim.slot_id = any (ignoring) and claim.expires_at is null)
+    union
+    -- The bookings among themselves: slots that share a subject must not meet, buffers included. Those of one slot may.
+    select later.index, later.subject_kind, later.kind, later.busy_until
+    from (
+      select taken.index, taken.subject_kind, taken.kind, taken.during, max(upper(taken.during)) over (
+        partition by taken.subject_id, taken.lane
+        order by taken.slot_start, taken.slot_id groups between unbounded preceding and 1 preceding) as busy_until
+      from (
+        select
+          wanted.index, wanted.subject_id, wanted.lane, wanted.slot_id, wanted.subject_kind, wanted.kind, wanted.during,
+          min(lower(wanted.during)) over (partition by wanted.subject_id, wanted.lane, wanted.slot_id) as slot_start
+        from wanted
+      ) taken
+    ) later
+    where lower(later.during) < later.busy_until
+  )
+  select jsonb_agg(jsonb_build_object(
+      'occurrence', blocker.index, 'subject', blocker.subject, 'kind', blocker.kind, 'until', blocker.until)
+    order by blocker.index, array_position(array['therapist', 'client', 'room'], blocker.subject),
+      blocker.kind = 'buffer', blocker.until)
+  into found
+  from blocker;
+  return coalesce(found, '[]');
 end
 $$;
-comment on function app.wanted_claims is 'What a booking would claim, for asking what stands in its way.';
+comment on function app.conflicts is
+  'What stands in the way of bookings that are to be made together, as the wire has it: hours the therapist does not '
+  'work, claims of the ledger (but of the slots to ignore: those being moved), and the bookings themselves.';
 
 create function app.conflict_code(conflicts jsonb)
 returns text
@@ -133,12 +210,24 @@ immutable
 set search_path = ''
 as $$
   select case
-    when conflicts -> 0 ->> 'subject' = 'therapist' and conflicts -> 0 ->> 'kind' in ('time_off', 'buffer')
+    when conflicts -> 0 ->> 'subject' = 'therapist' and conflicts -> 0 ->> 'kind' in ('unavailable', 'time_off', 'buffer')
       then 'therapist_unavailable'
     else (conflicts -> 0 ->> 'subject') || '_conflict'
   end
 $$;
 comment on function app.conflict_code is 'The problem code of the first conflict.';
+
+create function app.conflicts_of_occurrence(conflicts jsonb, occurrence integer)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+  select jsonb_agg(conflict)
+  from jsonb_array_elements(conflicts) conflict
+  where (conflict ->> 'occurrence')::integer = occurrence
+$$;
+comment on function app.conflicts_of_occurrence is 'The conflicts of one occurrence; null when it has none.';
 
 create function app.retry_after(conflicts jsonb)
 returns integer
@@ -152,8 +241,70 @@ as $$
 $$;
 comment on function app.retry_after is 'Seconds until the last blocking hold ends; null when anything but holds is in the way.';
 
+-- ---------------------------------------------------------------------------------------------------------
+-- Open time: the one algebra of what is offered
+-- ---------------------------------------------------------------------------------------------------------
+
+create function app.narrowed(open_time tstzmultirange, buffer_before_minutes smallint, buffer_after_minutes smallint)
+returns tstzmultirange
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if buffer_before_minutes = 0 and buffer_after_minutes = 0 then
+    return open_time;
+  end if;
+  return coalesce((
+    select range_agg(tstzrange(inner_part.starts, inner_part.ends))
+    from unnest(open_time) part
+    cross join lateral (values (
+      lower(part) + make_interval(mins => buffer_before_minutes),
+      upper(part) - make_interval(mins => buffer_after_minutes))) as inner_part (starts, ends)
+    where inner_part.ends > inner_part.starts), '{}');
+end
+$$;
+comment on function app.narrowed is 'Where a session may lie so that it and its buffers are within open time.';
+
+create function app.bookable_time(booking app.booking, within tstzrange, ignoring uuid[] default '{}')
+returns tstzmultirange
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  -- What is claimed just outside may need, or be needed as, a buffer.
+  widened tstzrange := tstzrange(
+    lower(within) - make_interval(mins => booking.buffer_before_minutes),
+    upper(within) + make_interval(mins => booking.buffer_after_minutes));
+  open_time tstzmultirange := app.available_time(booking.organization_id, booking.therapist_id, tstzmultirange(within));
+begin
+  if isempty(open_time) then
+    return open_time;
+  end if;
+  open_time := open_time * app.narrowed(
+    app.unclaimed_time(booking.therapist_id, 0::smallint, widened, ignoring),
+    booking.buffer_before_minutes, booking.buffer_after_minutes);
+  open_time := open_time * app.unclaimed_time(booking.client_id, booking.client_lane, within, ignoring);
+  if booking.takes_every_lane
+    or booking.client_lane <> 0 and app.bars_concurrency(booking.organization_id, booking.client_id, within)
+  then
+    open_time := open_time * app.unclaimed_time(booking.client_id, (1 - booking.client_lane)::smallint, within, ignoring);
+  end if;
+  if booking.room_id is not null then
+    open_time := open_time * app.narrowed(
+      app.unclaimed_time(booking.room_id, 0::smallint, widened, ignoring),
+      booking.buffer_before_minutes, booking.buffer_after_minutes);
+  end if;
+  return open_time;
+end
+$$;
+comment on function app.bookable_time is
+  'Within a range, the time in which a session like the booking can lie: the therapist works, and nothing claims '
+  'therapist, client, room or the buffers. The times of the booking itself do not matter.';
+
 create function app.nearest_bookable_times(
-  wanted public.calendar_claims[], besides tstzmultirange, how_many integer default 3
+  booking app.booking, besides tstzmultirange, ignoring uuid[], how_many integer default 3
 )
 returns table (start_time timestamptz, end_time timestamptz)
 language plpgsql
@@ -161,38 +312,32 @@ stable
 set search_path = ''
 as $$
 declare
-  organization uuid := wanted[1].organization_id;
-  therapist uuid := (select want.subject_id from unnest(wanted) want where want.subject_kind = 'therapist');
-  client uuid := (select want.subject_id from unnest(wanted) want where want.subject_kind = 'client');
-  zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = organization);
+  length interval := booking.end_time - booking.start_time;
+  zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = booking.organization_id);
 begin
   return query
-  with want as (
-    select lower(wanted[1].during) as start_time, upper(wanted[1].during) - lower(wanted[1].during) as length
-  ),
-  gap as (
-    select range.lower_bound, range.upper_bound - want.length as last_start
-    from want
-    cross join lateral unnest(app.open_time(wanted, tstzrange(
-      greatest(want.start_time - interval '7 days', date_bin('5 minutes', clock_timestamp(), 'epoch') + interval '5 minutes'),
-      want.start_time + interval '7 days' + want.length)) - besides) as open (during)
+  with gap as (
+    select range.lower_bound, range.upper_bound - length as last_start
+    from unnest(app.bookable_time(booking, tstzrange(
+      greatest(booking.start_time - interval '7 days', date_bin('5 minutes', clock_timestamp(), 'epoch') + interval '5 minutes'),
+      greatest(booking.start_time, clock_timestamp()) + interval '7 days' + length), ignoring) - besides) as open (during)
     cross join lateral (values (lower(open.during), upper(open.during))) as range (lower_bound, upper_bound)
-    where range.upper_bound - range.lower_bound >= want.length
+    where range.upper_bound - range.lower_bound >= length
   ),
   -- In each gap the start nearest to the wanted one, and its neighbours at the session's own length.
   candidate as (
-    select nearest.start_time + step.number * want.length as start_time
-    from want
-    cross join gap
-    cross join lateral (values (least(greatest(want.start_time, gap.lower_bound), gap.last_start))) as nearest (start_time)
+    select nearest.start_time + step.number * length as start_time
+    from gap
+    cross join lateral (
+      values (least(greatest(booking.start_time, gap.lower_bound), gap.last_start))) as nearest (start_time)
     cross join generate_series(1 - how_many, how_many - 1) as step (number)
-    where nearest.start_time + step.number * want.length between gap.lower_bound and gap.last_start
+    where nearest.start_time + step.number * length between gap.lower_bound and gap.last_start
   )
-  select candidate.start_time, candidate.start_time + want.length
+  select candidate.start_time, candidate.start_time + length
   from candidate
-  cross join want
-  where app.is_on_care_team(organization, therapist, client, (candidate.start_time at time zone zone)::date)
-  order by abs(extract(epoch from candidate.start_time - want.start_time)), candidate.start_time
+  where app.is_on_care_team(
+    booking.organization_id, booking.therapist_id, booking.client_id, (candidate.start_time at time zone zone)::date)
+  order by abs(extract(epoch from candidate.start_time - booking.start_time)), candidate.start_time
   limit how_many;
 end
 $$;
@@ -200,9 +345,7 @@ comment on function app.nearest_bookable_times is
   'The open times of the same length nearest to the wanted one, within seven days either way, not in the past, and on '
   'days when the therapist is on the client''s care team, nor in the times besides.';
 
-create function app.alternatives(
-  wanted public.calendar_claims[], occurrence integer, besides tstzmultirange default '{}'
-)
+create function app.alternatives(booking app.booking, besides tstzmultirange default '{}', ignoring uuid[] default '{}')
 returns jsonb
 language plpgsql
 stable
@@ -211,9 +354,39 @@ as $$
 begin
   return coalesce(
     (select jsonb_agg(jsonb_build_object(
-        'occurrence', occurrence, 'start_time', open.start_time, 'end_time', open.end_time))
-      from app.nearest_bookable_times(wanted, besides) open),
+        'occurrence', booking.index, 'start_time', open.start_time, 'end_time', open.end_time))
+      from app.nearest_bookable_times(booking, besides, ignoring) open),
     '[]');
 end
 $$;
-comment on function app.alternatives is 'Nearest bookable times of an occurrence, as the wire has them.';
+comment on function app.alternatives is 'Nearest bookable times of a booking, as the wire has them.';
+
+create function app.refuse_conflicts(bookings app.booking[], conflicts jsonb, ignoring uuid[] default '{}')
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  blocked app.booking := (
+    select booking from unnest(bookings) booking where booking.index = (conflicts -> 0 ->> 'occurrence')::integer limit 1);
+  -- Several clients of a group or technicians of a team must all be free; what suits one of them is no offer.
+  alone boolean := (select count(*) = 1 from unnest(bookings) booking where booking.index = blocked.index);
+  apart interval := make_interval(mins => blocked.buffer_before_minutes + blocked.buffer_after_minutes);
+begin
+  perform app.refuse(
+    app.conflict_code(conflicts),
+    'The time is not open.',
+    jsonb_strip_nulls(jsonb_build_object(
+      'conflicts', conflicts,
+      'retry_after', app.retry_after(conflicts),
+      'alternatives', case when alone then app.alternatives(
+        blocked,
+        (select coalesce(range_agg(tstzrange(other.start_time - apart, other.end_time + apart)), '{}')
+          from unnest(bookings) other
+          where other.index <> blocked.index),
+        ignoring) else '[]' end)));
+end
+$$;
+comment on function app.refuse_conflicts is
+  'Refuses bookings that are to be made together, for the first conflict, with all conflicts and the nearest open times.';

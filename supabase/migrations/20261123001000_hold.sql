@@ -2,6 +2,7 @@
 --
 -- Promises
 --   * A call is all or nothing, or with on_conflict skip what is open, and set-based: one statement writes 366 holds.
+--   * What a preview lists is what a hold at that moment would do.
 --   * A hold lasts 30 to 900 seconds.
 
 create function app.check_times(occurrences app.occurrence[])
@@ -50,161 +51,414 @@ end
 $$;
 comment on function app.check_times is 'Refuses times that no booking can have.';
 
+-- ---------------------------------------------------------------------------------------------------------
+-- What is asked for
+-- ---------------------------------------------------------------------------------------------------------
+
+create type app.booking_plan as (
+  organization_id uuid,
+  service public.services,
+  time_zone text,
+  moved_id uuid,
+  occurrences app.occurrence[],
+  bookings app.booking[]
+);
+
+create function app.occurrences_of(request jsonb)
+returns app.occurrence[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return array(
+    select row(
+      given.position - 1, (given.value ->> 'start_time')::timestamptz, (given.value ->> 'end_time')::timestamptz,
+      (given.value ->> 'start_time_offset_minutes')::integer,
+      (given.value ->> 'end_time_offset_minutes')::integer)::app.occurrence
+    from jsonb_array_elements(request -> 'occurrences') with ordinality as given (value, position));
+end
+$$;
+comment on function app.occurrences_of is 'The occurrences of a request, numbered from 0.';
+
+create function app.ids_of(request jsonb, field text)
+returns uuid[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return case
+    when request -> (field || 's') is null then array[(request ->> field)::uuid]
+    else array(select distinct id::uuid from jsonb_array_elements_text(request -> (field || 's')) id)
+  end;
+end
+$$;
+comment on function app.ids_of is 'One id or several: therapist_id or therapist_ids, client_id or client_ids.';
+
+create function app.find_service(organization uuid, code text)
+returns public.services
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  service public.services;
+begin
+  select * into service
+  from public.services it
+  where it.organization_id = organization and it.service_code = code;
+  if service.id is null then
+    perform app.refuse_field('service_code', 'unknown', 'The organization has no such service.');
+  end if;
+  return service;
+end
+$$;
+comment on function app.find_service is 'The organization''s service of a code, or a refusal.';
+
+create function app.check_move(organization uuid, moved public.sessions, client uuid, service uuid, how_many integer)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if moved.id is null or not app.may_book(organization, moved.therapist_id) then
+    perform app.refuse('not_found', 'There is no such session.');
+  elsif moved.client_id <> client or moved.service_id <> service then
+    perform app.refuse_field('session_id', 'another_session', 'A move keeps the client and the service.');
+  elsif moved.status <> 'scheduled' then
+    perform app.refuse_field('session_id', 'not_scheduled', 'Only a scheduled session can be moved.');
+  elsif num_nonnulls(moved.group_id, moved.team_id) > 0 then
+    perform app.refuse_field('session_id', 'in_a_group', 'Move the group or team, not one of its members.');
+  elsif how_many <> 1 then
+    perform app.refuse_field('session_id', 'one_occurrence', 'A move takes exactly one time.');
+  end if;
+end
+$$;
+comment on function app.check_move is 'Refuses to move a session that cannot be moved by a hold.';
+
+create function app.booking_for(
+  index integer, organization uuid, therapist uuid, client uuid, room uuid, service public.services, slot uuid,
+  start_time timestamptz, end_time timestamptz
+)
+returns app.booking
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  buffer app.buffer := app.buffer_of(organization, therapist, service.id);
+begin
+  return row(
+    index, organization, therapist, client, room, service.client_lane,
+    service.client_lane <> 0
+      and app.bars_concurrency(organization, client, tstzrange(start_time, start_time, '[]')),
+    buffer.minutes_before, buffer.minutes_after, slot, start_time, end_time)::app.booking;
+end
+$$;
+comment on function app.booking_for is 'What a session of the service would take of the calendar, by the rules of today.';
+
+create function app.plan_booking(organization uuid, request jsonb)
+returns app.booking_plan
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  plan app.booking_plan;
+  therapists uuid[] := app.ids_of(request, 'therapist_id');
+  clients uuid[] := app.ids_of(request, 'client_id');
+  room uuid := (request ->> 'room_id')::uuid;
+  hold_seconds integer := coalesce((request ->> 'hold_seconds')::integer, 300);
+  moved public.sessions;
+  therapist uuid;
+  client uuid;
+begin
+  plan.organization_id := organization;
+  plan.time_zone := request ->> 'time_zone';
+  plan.moved_id := (request ->> 'session_id')::uuid;
+  plan.occurrences := app.occurrences_of(request);
+  if hold_seconds not between 30 and 900 then
+    perform app.refuse_field('hold_seconds', 'out_of_range', 'A hold lasts 30 to 900 seconds.');
+  end if;
+  if not exists (select from app.time_zones known where known.name = plan.time_zone) then
+    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
+  end if;
+  if request ->> 'on_conflict' not in ('abort', 'skip') then
+    perform app.refuse_field('on_conflict', 'unknown', 'Must be abort or skip.');
+  end if;
+  perform app.check_times(plan.occurrences);
+  perform app.check_offsets(plan.occurrences, plan.time_zone);
+  plan.service := app.find_service(organization, request ->> 'service_code');
+  if cardinality(clients) > 1 and not (plan.service).is_group then
+    perform app.refuse_field('client_ids', 'not_a_group_service', 'Only a group service takes several clients.');
+  elsif cardinality(therapists) > 1 and not (plan.service).is_team then
+    perform app.refuse_field('therapist_ids', 'not_a_team_service', 'Only a team service takes several technicians.');
+  elsif cardinality(clients) > coalesce((request ->> 'capacity')::integer, (plan.service).group_capacity) then
+    perform app.refuse_field('client_ids', 'over_capacity', 'More clients than the group takes.');
+  elsif cardinality(plan.occurrences) * cardinality(clients) * cardinality(therapists) > 366 then
+    perform app.refuse_field('occurrences', 'size', 'A call makes at most 366 holds: times by clients or technicians.');
+  end if;
+  for therapist, client in
+    select one_therapist, one_client from unnest(therapists) one_therapist cross join unnest(clients) one_client
+  loop
+    perform app.check_caller(organization, therapist, client);
+    perform app.check_parties(
+      organization, therapist, client, plan.service, array(select o.start_time from unnest(plan.occurrences) o));
+  end loop;
+  if room is not null
+    and not exists (select from public.rooms it where it.organization_id = organization and it.id = room)
+  then
+    perform app.refuse('not_found', 'There is no such room.');
+  end if;
+  if plan.moved_id is not null then
+    select * into moved from public.sessions it where it.organization_id = organization and it.id = plan.moved_id;
+    perform app.check_move(organization, moved, clients[1], (plan.service).id, cardinality(plan.occurrences));
+  end if;
+
+  -- What is in the session's own slot does not stand in the way of moving it; anything else is in another slot.
+  plan.bookings := array(
+    select app.booking_for(
+      slot.index, organization, one_therapist, one_client, room, plan.service, slot.id, slot.start_time, slot.end_time)
+    from (
+      select occurrence.*, coalesce(moved.slot_id, gen_random_uuid()) as id from unnest(plan.occurrences) occurrence offset 0
+    ) slot
+    cross join unnest(therapists) one_therapist
+    cross join unnest(clients) one_client
+    order by slot.start_time);
+  return plan;
+end
+$$;
+comment on function app.plan_booking is
+  'What a request to hold would take of the calendar: a booking per time, therapist and client. Those of one time share a slot.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Preview and hold
+-- ---------------------------------------------------------------------------------------------------------
+
+create function app.standing_conflicts(plan app.booking_plan, request jsonb, ignoring uuid[] default '{}')
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  conflicts jsonb := app.conflicts(plan.bookings, ignoring);
+begin
+  if not coalesce((request ->> 'override_availability')::boolean, false) then
+    return conflicts;
+  end if;
+  if not plan.organization_id = any (app.org_ids_with_permission('override_availability')) then
+    perform app.refuse('forbidden', 'You may not book outside of a therapist''s hours.');
+  end if;
+  return coalesce(
+    (select jsonb_agg(conflict) from jsonb_array_elements(conflicts) conflict where conflict ->> 'kind' <> 'unavailable'),
+    '[]');
+end
+$$;
+comment on function app.standing_conflicts is
+  'The conflicts of a plan. Who overrides availability, and may, is not kept by the hours a therapist works; by what is '
+  'claimed they are.';
+
+create function app.skipped_occurrence(plan app.booking_plan, occurrence app.occurrence, reasons jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  bookings app.booking[] := array(
+    select booking from unnest(plan.bookings) booking where booking.index = occurrence.index);
+begin
+  return jsonb_build_object(
+    'occurrence', occurrence.index, 'start_time', occurrence.start_time, 'end_time', occurrence.end_time,
+    'code', app.conflict_code(reasons),
+    'alternatives', case when cardinality(bookings) = 1 then app.alternatives(bookings[1]) else '[]' end);
+end
+$$;
+comment on function app.skipped_occurrence is 'An occurrence that cannot be held, why, and the nearest open times.';
+
+create function app.preview_sessions(organization uuid, request jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  plan app.booking_plan := app.plan_booking(organization, request);
+  conflicts jsonb := app.standing_conflicts(plan, request);
+begin
+  return jsonb_build_object('occurrences', (
+    select jsonb_agg(
+      jsonb_build_object(
+        'occurrence', occurrence.index,
+        'start_time', occurrence.start_time,
+        'end_time', occurrence.end_time,
+        'start_time_offset_minutes', occurrence.start_time_offset_minutes,
+        'end_time_offset_minutes', occurrence.end_time_offset_minutes,
+        'conflicts', coalesce(reasons, '[]'),
+        'alternatives', case
+          when reasons is null then '[]'
+          else app.skipped_occurrence(plan, occurrence, reasons) -> 'alternatives'
+        end)
+      order by occurrence.start_time)
+    from unnest(plan.occurrences) occurrence
+    cross join lateral app.conflicts_of_occurrence(conflicts, occurrence.index) reasons));
+end
+$$;
+comment on function app.preview_sessions is
+  'Lists every occurrence of a request to hold with its conflicts, and writes nothing.';
+
+create function app.begin_series(plan app.booking_plan, request jsonb, series uuid, left_out timestamptz[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  recurrence jsonb := request -> 'recurrence';
+  first app.occurrence := (select o from unnest(plan.occurrences) o order by o.start_time limit 1);
+  therapists uuid[] := app.ids_of(request, 'therapist_id');
+  clients uuid[] := app.ids_of(request, 'client_id');
+begin
+  insert into public.session_series (
+    id, organization_id, therapist_id, client_id, service_id, time_zone, rule, local_start, duration_minutes, exdates)
+  values (
+    series, plan.organization_id,
+    case when cardinality(therapists) = 1 then therapists[1] end,
+    case when cardinality(clients) = 1 then clients[1] end,
+    (plan.service).id, plan.time_zone, recurrence ->> 'rule',
+    coalesce((recurrence ->> 'local_start')::timestamp, first.start_time at time zone plan.time_zone),
+    greatest(1, round(extract(epoch from first.end_time - first.start_time) / 60)),
+    array(
+      select distinct exdate
+      from (
+        select local_time::timestamp from jsonb_array_elements_text(recurrence -> 'exdates') local_time
+        union all
+        select skipped at time zone plan.time_zone from unnest(left_out) skipped
+      ) excluded (exdate)
+      order by exdate));
+end
+$$;
+comment on function app.begin_series is 'Writes the series that a call with several times begins, without what it leaves out.';
+
+create function app.begin_slots(plan app.booking_plan, bookings app.booking[], capacity smallint)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if (plan.service).is_group then
+    insert into public.session_groups (id, organization_id, therapist_id, service_id, start_time, end_time, capacity)
+    select distinct on (booking.slot_id)
+      booking.slot_id, booking.organization_id, booking.therapist_id, (plan.service).id, booking.start_time,
+      booking.end_time, coalesce(capacity, (plan.service).group_capacity)
+    from unnest(bookings) booking;
+  elsif (plan.service).is_team then
+    insert into public.session_teams (id, organization_id, client_id, service_id, start_time, end_time)
+    select distinct on (booking.slot_id)
+      booking.slot_id, booking.organization_id, booking.client_id, (plan.service).id, booking.start_time, booking.end_time
+    from unnest(bookings) booking;
+  end if;
+end
+$$;
+comment on function app.begin_slots is 'Writes the groups or teams whose slots bookings of a group or team service share.';
+
+create function app.write_holds(
+  plan app.booking_plan, bookings app.booking[], held_until timestamptz, batch uuid, series uuid,
+  waitlist_entry uuid default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  moves boolean := plan.moved_id is not null;
+  held jsonb;
+begin
+  with written as (
+    insert into public.session_holds (
+      id, organization_id, batch_key, therapist_id, client_id, room_id, service_id, session_id, group_id, team_id,
+      series_id, occurrence_start, waitlist_entry_id, takes_every_lane, buffer_before_minutes, buffer_after_minutes,
+      start_time, end_time, time_zone, expires_at)
+    select
+      fresh.id, plan.organization_id, case when cardinality(bookings) = 1 then fresh.id else batch end,
+      (fresh.booking).therapist_id, (fresh.booking).client_id, (fresh.booking).room_id, (plan.service).id, plan.moved_id,
+      case when (plan.service).is_group and not moves then (fresh.booking).slot_id end,
+      case when (plan.service).is_team and not moves then (fresh.booking).slot_id end,
+      series, case when series is not null then (fresh.booking).start_time end, waitlist_entry,
+      (fresh.booking).takes_every_lane, (fresh.booking).buffer_before_minutes, (fresh.booking).buffer_after_minutes,
+      (fresh.booking).start_time, (fresh.booking).end_time, plan.time_zone, held_until
+    from (select gen_random_uuid() as id, booking from unnest(bookings) booking) fresh
+    order by (fresh.booking).start_time
+    returning id, batch_key, therapist_id, client_id, start_time, end_time
+  )
+  select jsonb_build_object(
+    'hold_key', jsonb_agg(written.batch_key) -> 0,
+    'series_id', series,
+    'expires_at', held_until,
+    'holds', jsonb_agg(jsonb_build_object(
+      'hold_key', written.id, 'therapist_id', written.therapist_id, 'client_id', written.client_id,
+      'start_time', written.start_time, 'end_time', written.end_time, 'expires_at', held_until)
+      order by written.start_time, written.id))
+  into held
+  from written;
+  return held;
+end
+$$;
+comment on function app.write_holds is 'Writes the holds of bookings in one statement. Answers what was held, as the wire has it.';
+
 create function app.hold_sessions(organization uuid, request jsonb)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-  therapist uuid := (request ->> 'therapist_id')::uuid;
-  client uuid := (request ->> 'client_id')::uuid;
-  room uuid := (request ->> 'room_id')::uuid;
-  zone text := request ->> 'time_zone';
-  moved_id uuid := (request ->> 'session_id')::uuid;
-  hold_seconds integer := coalesce((request ->> 'hold_seconds')::integer, 300);
+  plan app.booking_plan := app.plan_booking(organization, request);
   skip_conflicts boolean := coalesce(request ->> 'on_conflict', 'abort') = 'skip';
-  occurrences app.occurrence[];
-  service public.services;
-  moved public.sessions;
-  conflicts jsonb;
-  first_conflict app.occurrence;
+  repeats boolean := request ? 'recurrence' or cardinality(plan.occurrences) > 1;
   batch uuid := gen_random_uuid();
-  slot uuid;
-  held_until timestamptz;
+  conflicts jsonb;
+  blocked integer[];
+  open_bookings app.booking[];
   held jsonb;
   skipped jsonb;
 begin
-  occurrences := array(
-    select row(
-      given.position - 1, (given.value ->> 'start_time')::timestamptz, (given.value ->> 'end_time')::timestamptz,
-      (given.value ->> 'start_time_offset_minutes')::integer,
-      (given.value ->> 'end_time_offset_minutes')::integer)::app.occurrence
-    from jsonb_array_elements(request -> 'occurrences') with ordinality as given (value, position));
-
-  if hold_seconds not between 30 and 900 then
-    perform app.refuse_field('hold_seconds', 'out_of_range', 'A hold lasts 30 to 900 seconds.');
-  end if;
-  if not exists (select from app.time_zones known where known.name = zone) then
-    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
-  end if;
-  if request ->> 'on_conflict' not in ('abort', 'skip') then
-    perform app.refuse_field('on_conflict', 'unknown', 'Must be abort or skip.');
-  end if;
-  perform app.check_times(occurrences);
-  perform app.check_offsets(occurrences, zone);
-  perform app.check_parties(organization, therapist, client, array(select o.start_time from unnest(occurrences) o));
-
-  select * into service
-  from public.services it
-  where it.organization_id = organization and it.service_code = request ->> 'service_code';
-  if service.id is null then
-    perform app.refuse_field('service_code', 'unknown', 'The organization has no such service.');
-  end if;
-  if room is not null
-    and not exists (select from public.rooms it where it.organization_id = organization and it.id = room)
-  then
-    perform app.refuse('not_found', 'There is no such room.');
-  end if;
-
-  perform app.lock_subjects(array[therapist, client, room]);
-
-  if moved_id is not null then
-    select * into moved
-    from public.sessions it
-    where it.organization_id = organization and it.id = moved_id;
-    if moved.id is null or not app.may_book(organization, moved.therapist_id) then
-      perform app.refuse('not_found', 'There is no such session.');
-    elsif moved.client_id <> client or moved.service_id <> service.id then
-      perform app.refuse_field('session_id', 'another_session', 'A move keeps the client and the service.');
-    elsif moved.status <> 'scheduled' then
-      perform app.refuse_field('session_id', 'not_scheduled', 'Only a scheduled session can be moved.');
-    elsif moved.group_id is not null then
-      perform app.refuse_field('session_id', 'in_a_group', 'Move the group, not one of its members.');
-    elsif cardinality(occurrences) <> 1 then
-      perform app.refuse_field('session_id', 'one_occurrence', 'A move takes exactly one time.');
-    end if;
-  end if;
-
-  -- What is in the session's own slot does not stand in the way of moving it; anything else is in another slot.
-  slot := coalesce(moved.slot_id, batch);
-
   -- The subjects are ours until the transaction ends, so what is open now can be claimed below.
-  select coalesce(jsonb_agg(blocker.conflict order by blocker.index, blocker.rank), '[]')
-  into conflicts
-  from (
-    select
-      occurrence.index,
-      array_position(array['therapist', 'client', 'room'], claim.subject_kind) as rank,
-      jsonb_build_object(
-        'occurrence', occurrence.index, 'subject', claim.subject_kind, 'kind', claim.kind,
-        'until', coalesce(claim.expires_at, upper(claim.during))) as conflict
-    from unnest(occurrences) occurrence
-    cross join lateral unnest(app.wanted_claims(
-      organization, therapist, client, room, service.client_lane, slot,
-      occurrence.start_time, occurrence.end_time)) want
-    cross join lateral app.blocking_claims(want) claim
-  ) blocker;
+  perform app.lock_subjects(array(
+    select subject.id
+    from unnest(plan.bookings) booking
+    cross join lateral (values (booking.therapist_id), (booking.client_id), (booking.room_id)) as subject (id)));
 
-  if conflicts <> '[]' and (not skip_conflicts or (
-    select count(distinct conflict -> 'occurrence') from jsonb_array_elements(conflicts) conflict
-  ) = cardinality(occurrences)) then
-    first_conflict := occurrences[(conflicts -> 0 ->> 'occurrence')::integer + 1];
-    perform app.refuse(
-      app.conflict_code(conflicts),
-      'The time is not open.',
-      jsonb_strip_nulls(jsonb_build_object(
-        'conflicts', conflicts,
-        'retry_after', app.retry_after(conflicts),
-        'alternatives', app.alternatives(app.wanted_claims(
-          organization, therapist, client, room, service.client_lane, slot,
-          first_conflict.start_time, first_conflict.end_time), first_conflict.index,
-          (select coalesce(range_agg(tstzrange(other.start_time, other.end_time)), '{}')
-            from unnest(occurrences) other
-            where other.index <> first_conflict.index)))));
+  conflicts := app.standing_conflicts(plan, request);
+  blocked := array(
+    select distinct (conflict ->> 'occurrence')::integer from jsonb_array_elements(conflicts) conflict);
+  if blocked <> '{}' and (not skip_conflicts or cardinality(blocked) = cardinality(plan.occurrences)) then
+    perform app.refuse_conflicts(plan.bookings, conflicts);
   end if;
 
-  held_until := clock_timestamp() + make_interval(secs => hold_seconds);
-  with free as (
-    select gen_random_uuid() as id, occurrence.start_time, occurrence.end_time, count(*) over () as how_many
-    from unnest(occurrences) occurrence
-    where not conflicts @> jsonb_build_array(jsonb_build_object('occurrence', occurrence.index))
-  ),
-  written as (
-    insert into public.session_holds (
-      id, organization_id, batch_key, therapist_id, client_id, room_id, service_id, session_id, start_time, end_time,
-      time_zone, expires_at)
-    select
-      free.id, organization, case when free.how_many = 1 then free.id else batch end, therapist, client, room,
-      service.id, moved.id, free.start_time, free.end_time, zone, held_until
-    from free
-    order by free.start_time
-    returning id, batch_key, start_time, end_time
-  )
-  select jsonb_build_object(
-    'hold_key', jsonb_agg(written.batch_key) -> 0,
-    'expires_at', held_until,
-    'holds', jsonb_agg(jsonb_build_object(
-      'hold_key', written.id, 'start_time', written.start_time, 'end_time', written.end_time,
-      'expires_at', held_until) order by written.start_time))
-  into held
-  from written;
+  open_bookings := array(
+    select booking from unnest(plan.bookings) booking where not booking.index = any (blocked) order by booking.start_time);
+  if repeats then
+    perform app.begin_series(plan, request, batch, array(
+      select occurrence.start_time from unnest(plan.occurrences) occurrence where occurrence.index = any (blocked)));
+  end if;
+  perform app.begin_slots(plan, open_bookings, (request ->> 'capacity')::smallint);
+  held := app.write_holds(
+    plan, open_bookings,
+    clock_timestamp() + make_interval(secs => coalesce((request ->> 'hold_seconds')::integer, 300)),
+    batch, case when repeats then batch end);
+  if coalesce((request ->> 'override_availability')::boolean, false) then
+    insert into audit.events (organization_id, action, table_name, row_id)
+    values (organization, 'availability.overridden', 'session_holds', (held ->> 'hold_key')::uuid);
+  end if;
 
   -- After the holds are written, so that no alternative is one of them.
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'occurrence', occurrence.index, 'start_time', occurrence.start_time, 'end_time', occurrence.end_time,
-    'code', app.conflict_code(reasons.conflicts),
-    'alternatives', app.alternatives(app.wanted_claims(
-      organization, therapist, client, room, service.client_lane, slot,
-      occurrence.start_time, occurrence.end_time), occurrence.index)) order by occurrence.index), '[]')
+  select coalesce(jsonb_agg(app.skipped_occurrence(
+      plan, occurrence, app.conflicts_of_occurrence(conflicts, occurrence.index)) order by occurrence.start_time), '[]')
   into skipped
-  from unnest(occurrences) occurrence
-  cross join lateral (
-    select jsonb_agg(conflict)
-    from jsonb_array_elements(conflicts) conflict
-    where (conflict ->> 'occurrence')::integer = occurrence.index
-  ) reasons (conflicts)
-  where reasons.conflicts is not null;
-
+  from unnest(plan.occurrences) occurrence
+  where occurrence.index = any (blocked);
   return held || jsonb_build_object('skipped', skipped);
 end
 $$;

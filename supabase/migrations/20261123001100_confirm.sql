@@ -28,6 +28,8 @@ begin
       'status', session.status,
       'place_of_service', session.place_of_service,
       'series_id', session.series_id,
+      'group_id', session.group_id,
+      'team_id', session.team_id,
       'units', units,
       'rounded_duration_minutes', units * code.unit_minutes,
       'version', session.version)
@@ -94,9 +96,7 @@ as $$
 declare
   still_free boolean := not exists (
     select
-    from unnest(app.claims_of(
-      ended.id, 'hold', ended.organization_id, ended.therapist_id, ended.client_id, ended.room_id,
-      ended.client_lane, tstzrange(ended.start_time, ended.end_time), ended.slot_id, null)) want
+    from unnest(app.claims_of(app.booking_of_hold(ended), ended.id, 'hold', null)) want
     cross join lateral app.blocking_claims(want) claim);
 begin
   perform app.refuse('hold_expired', 'This hold has ended.', jsonb_build_object(
@@ -107,25 +107,17 @@ $$;
 comment on function app.refuse_ended_hold is
   'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now.';
 
-create function app.confirm_sessions(organization uuid, request jsonb)
+create function app.book_holds(organization uuid, hold_key uuid, request jsonb)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-  hold_key uuid := (request ->> 'hold_key')::uuid;
-  holds public.session_holds[];
+  holds public.session_holds[] := array(
+    select it from public.session_holds it where hold_key in (it.id, it.batch_key));
   ended public.session_holds;
   confirmed jsonb;
 begin
-  holds := array(select it from public.session_holds it where hold_key in (it.id, it.batch_key));
-  if holds[1].created_by is distinct from auth.uid() then
-    perform app.refuse('forbidden', 'Only the user who made a hold can confirm it.');
-  end if;
-  if cardinality(holds) = 1 and holds[1].batch_key <> hold_key then
-    perform app.refuse_field('hold_key', 'part_of_a_batch', 'This hold is one of a batch: confirm the batch''s key.');
-  end if;
-
   perform app.lock_subjects(array(
     select subject.id
     from unnest(holds) hold
@@ -151,7 +143,13 @@ begin
     perform app.refuse_ended_hold(holds[1], 'session_not_scheduled');
   end if;
   perform app.check_parties(
-    organization, holds[1].therapist_id, holds[1].client_id, array(select hold.start_time from unnest(holds) hold));
+    organization, party.therapist_id, party.client_id, party.service, party.moments)
+  from (
+    select hold.therapist_id, hold.client_id, service, array_agg(hold.start_time) as moments
+    from unnest(holds) hold
+    join public.services service on service.organization_id = hold.organization_id and service.id = hold.service_id
+    group by hold.therapist_id, hold.client_id, service
+  ) party;
   perform app.check_confirmation(holds, request);
 
   -- A session takes over its hold's claims, and with that the hold is confirmed (app.end_turned_holds).
@@ -168,6 +166,9 @@ begin
     set therapist_id = (detail.hold).therapist_id, room_id = (detail.hold).room_id,
       start_time = (detail.hold).start_time, end_time = (detail.hold).end_time,
       time_zone = (detail.hold).time_zone, claim_id = (detail.hold).id,
+      takes_every_lane = (detail.hold).takes_every_lane,
+      buffer_before_minutes = (detail.hold).buffer_before_minutes,
+      buffer_after_minutes = (detail.hold).buffer_after_minutes,
       place_of_service = coalesce(detail.place_of_service, session.place_of_service)
     from detail
     where session.id = (detail.hold).session_id
@@ -175,13 +176,14 @@ begin
   ),
   created as (
     insert into public.sessions as session (
-      id, organization_id, therapist_id, client_id, room_id, service_id, start_time, end_time, time_zone, series_id,
-      place_of_service)
+      id, organization_id, therapist_id, client_id, room_id, service_id, group_id, team_id, series_id, occurrence_start,
+      takes_every_lane, buffer_before_minutes, buffer_after_minutes, start_time, end_time, time_zone, place_of_service)
     select
       (detail.hold).id, (detail.hold).organization_id, (detail.hold).therapist_id, (detail.hold).client_id,
-      (detail.hold).room_id, (detail.hold).service_id, (detail.hold).start_time, (detail.hold).end_time,
-      (detail.hold).time_zone,
-      nullif((detail.hold).batch_key, (detail.hold).id), detail.place_of_service
+      (detail.hold).room_id, (detail.hold).service_id, (detail.hold).group_id, (detail.hold).team_id,
+      (detail.hold).series_id, (detail.hold).occurrence_start, (detail.hold).takes_every_lane,
+      (detail.hold).buffer_before_minutes, (detail.hold).buffer_after_minutes, (detail.hold).start_time,
+      (detail.hold).end_time, (detail.hold).time_zone, detail.place_of_service
     from detail
     where (detail.hold).session_id is null
     returning session
@@ -191,9 +193,12 @@ begin
     union all
     select created.session from created
   )
-  select jsonb_agg(app.session_json(booked.session) order by (booked.session).start_time)
+  select jsonb_agg(app.session_json(booked.session) order by (booked.session).start_time, (booked.session).id)
   into confirmed
   from booked;
+  update public.session_series series
+  set status = 'active'
+  where series.id in (select hold.series_id from unnest(holds) hold) and series.status = 'held';
 
   return jsonb_build_object(
     'session', confirmed -> 0,
@@ -202,5 +207,30 @@ begin
       select sum((booked ->> 'rounded_duration_minutes')::integer) from jsonb_array_elements(confirmed) booked));
 end
 $$;
+comment on function app.book_holds is
+  'Turns every hold of a key into a session, or into the new time of the session it moves. Whether the caller may, its '
+  'callers have checked.';
+
+create function app.confirm_sessions(organization uuid, request jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  hold_key uuid := (request ->> 'hold_key')::uuid;
+  holds public.session_holds[] := array(
+    select it from public.session_holds it where hold_key in (it.id, it.batch_key));
+begin
+  if holds[1].created_by is distinct from auth.uid() or holds[1].waitlist_entry_id is not null then
+    perform app.refuse('forbidden', 'Only the user who made a hold can confirm it; an offer is answered on the waitlist.');
+  end if;
+  if cardinality(holds) = 1 and holds[1].batch_key <> hold_key then
+    perform app.refuse_field('hold_key', 'part_of_a_batch', 'This hold is one of a batch: confirm the batch''s key.');
+  end if;
+  perform app.check_caller(organization, party.therapist_id, party.client_id)
+  from (select distinct hold.therapist_id, hold.client_id from unnest(holds) hold) party;
+  return app.book_holds(organization, hold_key, request);
+end
+$$;
 comment on function app.confirm_sessions is
-  'Turns every hold of a key into a session, or into the new time of the session it moves. Answers the data of the HTTP contract.';
+  'Confirms what the caller held. Answers the data of the HTTP contract.';

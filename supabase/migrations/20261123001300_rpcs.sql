@@ -23,9 +23,13 @@ begin
   if auth.uid() is null then
     return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
+  -- A question has no effect that must not be repeated, and its answer may be large.
+  if operation in ('find_open_times', 'preview_sessions') then
+    idempotency_key := null;
+  end if;
 
   begin
-    organization := app.target_organization(operation, request);
+    organization := app.target_organization(request);
     perform app.admit_caller(organization);
     if idempotency_key is not null then
       data := app.replay(organization, operation, idempotency_key, request_hash);
@@ -52,8 +56,21 @@ begin
     begin
       data := case operation
         when 'hold_sessions' then app.hold_sessions(organization, request)
+        when 'preview_sessions' then app.preview_sessions(organization, request)
+        when 'find_open_times' then app.find_open_times(organization, request)
         when 'confirm_sessions' then app.confirm_sessions(organization, request)
         when 'cancel_sessions' then app.cancel_sessions(organization, request)
+        when 'join_slot' then app.join_slot(organization, request)
+        when 'move_session' then app.move_session(organization, request)
+        when 'swap_sessions' then app.swap_sessions(organization, request)
+        when 'substitute_therapist' then app.substitute_therapist(organization, request)
+        when 'update_series' then app.update_series(organization, request)
+        when 'set_availability' then app.set_availability(organization, request)
+        when 'add_exception' then app.add_exception(organization, request)
+        when 'cancel_exception' then app.cancel_exception(organization, request)
+        when 'join_waitlist' then app.join_waitlist(organization, request)
+        when 'leave_waitlist' then app.leave_waitlist(organization, request)
+        when 'answer_offer' then app.answer_offer(organization, request)
         when 'archive_client' then app.archive_client(organization, request)
       end;
       if idempotency_key is not null then
@@ -93,6 +110,29 @@ $$;
 comment on function public.hold_sessions is
   'Holds times of a therapist with a client (POST sessions-hold). Answers {data, replayed} or {problem}.';
 
+create function public.preview_sessions(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('preview_sessions', request, idempotency_key)
+$$;
+comment on function public.preview_sessions is
+  'Lists the occurrences of a request to hold with their conflicts, and writes nothing (POST sessions-preview). '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.find_open_times(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('find_open_times', request, idempotency_key)
+$$;
+comment on function public.find_open_times is
+  'Finds times that can be held (POST sessions-availability). Answers {data, replayed} or {problem}.';
+
 create function public.confirm_sessions(request jsonb, idempotency_key text default null)
 returns jsonb
 language sql
@@ -115,6 +155,130 @@ $$;
 comment on function public.cancel_sessions is
   'Releases holds or cancels sessions (POST sessions-cancel). Answers {data, replayed} or {problem}.';
 
+create function public.join_slot(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('join_slot', request, idempotency_key)
+$$;
+comment on function public.join_slot is
+  'Holds a place in a group or team that exists (POST sessions-join). Answers {data, replayed} or {problem}.';
+
+create function public.move_session(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('move_session', request, idempotency_key)
+$$;
+comment on function public.move_session is
+  'Moves a session, or a group or team with its members (POST sessions-reschedule). '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.swap_sessions(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('swap_sessions', request, idempotency_key)
+$$;
+comment on function public.swap_sessions is
+  'Exchanges the times or the therapists of two sessions (POST sessions-reschedule). '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.substitute_therapist(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('substitute_therapist', request, idempotency_key)
+$$;
+comment on function public.substitute_therapist is
+  'Gives a therapist''s sessions of some hours to another (POST sessions-reschedule). '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.update_series(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('update_series', request, idempotency_key)
+$$;
+comment on function public.update_series is
+  'Changes a series from some occurrence on (POST sessions-series). Answers {data, replayed} or {problem}.';
+
+create function public.set_availability(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('set_availability', request, idempotency_key)
+$$;
+comment on function public.set_availability is
+  'Sets a therapist''s weekly hours from some day on (POST availability). Answers {data, replayed} or {problem}.';
+
+create function public.add_exception(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('add_exception', request, idempotency_key)
+$$;
+comment on function public.add_exception is
+  'Enters time off, extra hours or a holiday (POST availability). Answers {data, replayed} or {problem}.';
+
+create function public.cancel_exception(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('cancel_exception', request, idempotency_key)
+$$;
+comment on function public.cancel_exception is
+  'Takes back time off, extra hours or a holiday (POST availability). Answers {data, replayed} or {problem}.';
+
+create function public.join_waitlist(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('join_waitlist', request, idempotency_key)
+$$;
+comment on function public.join_waitlist is
+  'Puts a client on the waitlist (POST waitlist). Answers {data, replayed} or {problem}.';
+
+create function public.leave_waitlist(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('leave_waitlist', request, idempotency_key)
+$$;
+comment on function public.leave_waitlist is
+  'Takes a client off the waitlist (POST waitlist). Answers {data, replayed} or {problem}.';
+
+create function public.answer_offer(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('answer_offer', request, idempotency_key)
+$$;
+comment on function public.answer_offer is
+  'Accepts or declines a time that the waitlist offers (POST waitlist). Answers {data, replayed} or {problem}.';
+
 create function public.archive_client(client uuid, idempotency_key text default null)
 returns jsonb
 language sql
@@ -126,7 +290,23 @@ $$;
 comment on function public.archive_client is
   'Archives a client for whom nothing is booked. For admins. Answers {data, replayed} or {problem}.';
 
--- run_operation is not exposed by the API; it takes the operation's name so that the three RPCs share one body.
+-- run_operation is not exposed by the API; it takes the operation's name so that the RPCs share one body.
 grant execute on function
-  app.run_operation, public.hold_sessions, public.confirm_sessions, public.cancel_sessions, public.archive_client
+  app.run_operation, public.archive_client,
+  public.hold_sessions,
+  public.preview_sessions,
+  public.find_open_times,
+  public.confirm_sessions,
+  public.cancel_sessions,
+  public.join_slot,
+  public.move_session,
+  public.swap_sessions,
+  public.substitute_therapist,
+  public.update_series,
+  public.set_availability,
+  public.add_exception,
+  public.cancel_exception,
+  public.join_waitlist,
+  public.leave_waitlist,
+  public.answer_offer
 to authenticated;

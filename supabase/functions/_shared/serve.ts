@@ -3,10 +3,11 @@
  * validation, one RPC as the caller, and the answer.
  */
 import type { z } from "zod";
-import { fieldErrors } from "../../../src/lib/contracts.ts";
+import { fieldErrors } from "../../../src/lib/fields.ts";
 import { type Problem, toProblem } from "../../../src/lib/problems.ts";
 import { readJson } from "./body.ts";
 import { type Authenticate, signedInUser } from "./callers.ts";
+import type { Asked } from "./occurrences.ts";
 import { failure, preflight, requestIdOf, success } from "./respond.ts";
 import { callRpc } from "./rpc.ts";
 
@@ -16,14 +17,14 @@ export interface FunctionSpec<Schema extends z.ZodType> {
   readonly name: string;
   /** The schema of its request. */
   readonly request: Schema;
-  /** The RPC that does the work. */
-  readonly rpc: string;
+  /** The RPC that does the work; where a function does several things, the one for this request. */
+  readonly rpc: string | ((request: z.output<Schema>) => string);
   /** Who may call; left out, signed-in users. */
   readonly authenticate?: Authenticate;
   /** The status of a success. */
   readonly status: 200 | 201;
-  /** The form in which the RPC is asked; left out, the parsed request itself. */
-  readonly toRpc?: (request: z.output<Schema>) => unknown;
+  /** The form in which the RPC is asked, or why it is not; left out, the parsed request itself. */
+  readonly toRpc?: (request: z.output<Schema>) => Asked;
   /** Spells a field of the RPC's request as the caller spelled it; left out, they are the same. */
   readonly callerField?: (field: string, request: z.output<Schema>) => string;
   /** How long the RPC may take, in milliseconds. */
@@ -74,9 +75,12 @@ async function handle<Schema extends z.ZodType>(
     return failure(requestId, toProblem("validation_failed", { errors: fieldErrors(parsed.error) }));
   }
 
+  const asked = spec.toRpc ? spec.toRpc(parsed.data) : { ask: parsed.data };
+  if ("errors" in asked) return failure(requestId, toProblem("validation_failed", { errors: asked.errors }));
+
   const answer = await callRpc({
-    rpc: spec.rpc,
-    request: spec.toRpc ? spec.toRpc(parsed.data) : parsed.data,
+    rpc: typeof spec.rpc === "string" ? spec.rpc : spec.rpc(parsed.data),
+    request: asked.ask,
     idempotencyKey,
     caller,
     requestId,

@@ -1,5 +1,6 @@
 /** POST sessions-hold: holds one or more stretches of a therapist's and a client's time. */
-import { holdRequestSchema, toHoldRpc } from "../../../src/lib/contracts.ts";
+import { holdRequestSchema } from "../../../src/lib/contracts.ts";
+import { asTheCallerWrote, withOccurrences } from "../_shared/occurrences.ts";
 import { serve } from "../_shared/serve.ts";
 
 export default {
@@ -8,8 +9,7 @@ export default {
     request: holdRequestSchema,
     rpc: "hold_sessions",
     status: 201,
-    toRpc: toHoldRpc,
-    // A single time is passed on as a list of one, which the caller never wrote.
-    callerField: (field, request) => (request.occurrences ? field : field.replace(/^occurrences\[0\]\./, "")),
+    toRpc: withOccurrences,
+    callerField: asTheCallerWrote,
   }),
 };

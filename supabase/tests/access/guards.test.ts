@@ -26,6 +26,8 @@ const SENSITIVE = new Set<string>([
   "clients",
   "care_team_assignments",
   "sessions",
+  "waitlist_entries",
+  "waitlist_times",
   "family_clients",
   "family_sessions",
   "denied_attempts",
@@ -91,6 +93,20 @@ beforeAll(async () => {
   await sql`
     insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on)
     values (${clinic.id}, ${clinic.aspen}, ${users.client.id}, 'parent', current_date - 30)`;
+
+  await sql`
+    with entry as (
+      insert into public.waitlist_entries (
+        organization_id, client_id, service_id, duration_minutes, wanted_from, time_zone)
+      select ${clinic.id}, ${clinic.aspen}, service.id, 60, current_date, ${TIME_ZONE}
+      from public.services service
+      where service.organization_id = ${clinic.id} and service.service_code = '97153'
+      returning id)
+    insert into public.waitlist_times (organization_id, entry_id, client_id, weekday, local_start, local_end)
+    select ${clinic.id}, entry.id, ${clinic.aspen}, 1, '08:00', '18:00' from entry`;
+  await sql`
+    insert into public.availability_exceptions (organization_id, therapist_id, kind, start_time, end_time, time_zone)
+    values (${clinic.id}, ${clinic.rosa.id}, 'time_off', now() + interval '30 days', now() + interval '31 days', ${TIME_ZONE})`;
 
   const partner = await users.partner_provider.client();
   await succeed(partner.from("referrals").insert({ organization_id: clinic.id, reference: "R-1" } as never));

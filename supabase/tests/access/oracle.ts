@@ -15,9 +15,10 @@ interface Dated extends Row {
 interface OfTherapist extends Row {
   therapist: string;
 }
-interface OfTeam extends OfTherapist {
+interface OfClient extends Row {
   client: string;
 }
+interface OfTeam extends OfTherapist, OfClient {}
 
 export interface World {
   now: Date;
@@ -39,9 +40,24 @@ export interface World {
   care_team_assignments: (OfTeam & Dated & { teamRole: "therapist" | "supervisor" | "psychiatrist" })[];
   supervisions: (OfTherapist & Dated & { supervisor: string })[];
   client_guardians: (Dated & { client: string; user: string })[];
+  payers: Row[];
+  client_coverages: OfClient[];
+  therapist_availability: OfTherapist[];
+  client_preferred_hours: OfClient[];
+  /** A holiday is nobody's. */
+  availability_exceptions: (Row & { therapist: string | null })[];
+  buffer_rules: Row[];
+  cancellation_rules: Row[];
+  /** Of a therapist with a client; of a therapist's groups; of a client's teams. */
+  session_series: (Row & { therapist: string | null; client: string | null })[];
   session_groups: OfTherapist[];
+  session_teams: OfClient[];
   sessions: OfTeam[];
-  session_holds: (OfTeam & { createdBy: string })[];
+  /** `isOffer`: of the waitlist, to the client's family. */
+  session_holds: (OfTeam & { createdBy: string; isOffer: boolean })[];
+  waitlist_entries: OfClient[];
+  /** With the client of their entry. */
+  waitlist_times: OfClient[];
   referrals: (Row & { createdBy: string })[];
   access_alerts: Row[];
   service_accounts: Row[];
@@ -129,6 +145,10 @@ export function allowed(world: World, token: Token): Access {
       (row) => row.client === client && row.user === me && isNow(row) && is(row, "client") && !isLocked(row),
     );
 
+  /** Scheduling is for who delivers sessions and who plans them; a psychiatrist reads records. */
+  const schedules = (row: Row) => reads(row, "therapist", "supervisor", "internal_ops");
+  const isOfTeam = (row: OfClient) => reads(row, "internal_ops") || isMyClient(row.client);
+
   const everyRole = [...MEMBERS, "admin"] as const;
   const unlocked = <R extends Row>(rows: R[], may: (row: R) => boolean) =>
     rows.filter((row) => !isLocked(row) && may(row)).map(({ id }) => id);
@@ -141,7 +161,29 @@ export function allowed(world: World, token: Token): Access {
       user_roles: unlocked(world.user_roles, (row) => row.user === me || isAdmin(row)),
       therapists: unlocked(world.therapists, (row) => reads(row, ...STAFF)),
       services: unlocked(world.services, (row) => reads(row, ...STAFF)),
-      rooms: unlocked(world.rooms, (row) => reads(row, "therapist", "supervisor", "internal_ops")),
+      rooms: unlocked(world.rooms, schedules),
+      payers: unlocked(world.payers, schedules),
+      buffer_rules: unlocked(world.buffer_rules, schedules),
+      cancellation_rules: unlocked(world.cancellation_rules, (row) => schedules(row) || is(row, "client")),
+      // What somebody's insurance is, treatment need not know.
+      client_coverages: unlocked(world.client_coverages, (row) => reads(row, "internal_ops")),
+      client_preferred_hours: unlocked(world.client_preferred_hours, isOfTeam),
+      therapist_availability: unlocked(
+        world.therapist_availability,
+        (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist),
+      ),
+      availability_exceptions: unlocked(world.availability_exceptions, (row) =>
+        row.therapist === null ? schedules(row) : reads(row, "internal_ops") || isOnCaseload(row.therapist),
+      ),
+      session_series: unlocked(
+        world.session_series,
+        ({ therapist, client, ...row }) =>
+          reads(row, "internal_ops") ||
+          (therapist === null ? client !== null && isMyClient(client) : isOnCaseload(therapist)),
+      ),
+      session_teams: unlocked(world.session_teams, isOfTeam),
+      waitlist_entries: unlocked(world.waitlist_entries, (row) => isOfTeam(row) || standsFor(row.client)),
+      waitlist_times: unlocked(world.waitlist_times, (row) => isOfTeam(row) || standsFor(row.client)),
       clients: unlocked(world.clients, (row) => reads(row, "internal_ops") || isMyClient(row.id)),
       care_team_assignments: unlocked(
         world.care_team_assignments,
@@ -169,6 +211,7 @@ export function allowed(world: World, token: Token): Access {
         (row) =>
           reads(row, "internal_ops") ||
           isOnCaseload(row.therapist) ||
+          (row.isOffer && standsFor(row.client)) ||
           (row.createdBy === me && is(row, ...everyRole)),
       ),
       referrals: unlocked(
@@ -195,9 +238,15 @@ export function allowed(world: World, token: Token): Access {
       client_guardians: unlocked(world.client_guardians, isAdmin),
       referrals: unlocked(world.referrals, isAdmin),
       access_alerts: unlocked(world.access_alerts, isAdmin),
+      cancellation_rules: unlocked(world.cancellation_rules, isAdmin),
       services: unlocked(world.services, (row) => is(row, "internal_ops", "admin")),
       rooms: unlocked(world.rooms, (row) => is(row, "internal_ops", "admin")),
-      session_groups: unlocked(world.session_groups, (row) => is(row, "internal_ops", "admin")),
+      payers: unlocked(world.payers, (row) => is(row, "internal_ops", "admin")),
+      client_coverages: unlocked(world.client_coverages, (row) => is(row, "internal_ops", "admin")),
+      client_preferred_hours: unlocked(world.client_preferred_hours, (row) =>
+        is(row, "internal_ops", "admin"),
+      ),
+      buffer_rules: unlocked(world.buffer_rules, (row) => is(row, "internal_ops", "admin")),
       sessions: unlocked(
         world.sessions,
         (row) => is(row, "internal_ops", "admin") || delivers(row.therapist),

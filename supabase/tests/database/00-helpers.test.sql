@@ -117,6 +117,20 @@ as $$
 $$;
 comment on function tests.create_user is 'A login without any role.';
 
+create function tests.work_round_the_clock(therapist text)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.therapist_availability (
+    organization_id, therapist_id, weekday, local_start, local_end, effective_from, time_zone)
+  select it.organization_id, it.id, weekday, '00:00', '24:00', '2020-01-01', 'America/New_York'
+  from public.therapists it
+  cross join pg_catalog.generate_series(1, 7) weekday
+  where it.id = tests.id(therapist)
+$$;
+comment on function tests.work_round_the_clock is 'Gives a therapist weekly hours without a gap, for tests that are not about hours.';
+
 create function tests.create_clinic(clinic text)
 returns uuid
 language plpgsql
@@ -134,6 +148,7 @@ begin
   insert into public.therapists (id, organization_id, user_id, display_name, credential)
   select tests.id(clinic || ' ' || person), organization, tests.id(clinic || ' ' || person || ' login'), clinic || ' ' || person, 'RBT'
   from pg_catalog.unnest(array['rosa', 'theo']) person;
+  perform tests.work_round_the_clock(clinic || ' ' || person) from pg_catalog.unnest(array['rosa', 'theo']) person;
   insert into public.clients (id, organization_id, full_name)
   select tests.id(clinic || ' ' || client), organization, clinic || ' ' || client
   from pg_catalog.unnest(array['aspen', 'birch', 'cedar']) client;
@@ -205,6 +220,46 @@ as $$
 $$;
 comment on function tests.add_hold is
   'A plain insert of a hold, with the changes of tests.add_session, session: label, and expires_in (negative: expired).';
+
+create function tests.fill_schedule(clinic text)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.payers (id, organization_id, name) values (tests.id(clinic || ' payer'), tests.id(clinic), 'payer');
+  insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
+  values (tests.id(clinic), tests.id(clinic || ' birch'), tests.id(clinic || ' payer'), current_date - 30);
+  insert into public.client_preferred_hours (organization_id, client_id, weekday, local_start, local_end, effective_from, time_zone)
+  values (tests.id(clinic), tests.id(clinic || ' birch'), 1, '08:00', '18:00', current_date - 30, 'America/New_York');
+  insert into public.availability_exceptions (id, organization_id, therapist_id, kind, start_time, end_time, time_zone, note)
+  values
+    (tests.id(clinic || ' time off'), tests.id(clinic), tests.id(clinic || ' rosa'), 'time_off',
+      tests.at('00:00', 20), tests.at('00:00', 21), 'America/New_York', 'a fever'),
+    (tests.id(clinic || ' holiday'), tests.id(clinic), null, 'holiday',
+      tests.at('00:00', 22), tests.at('00:00', 23), 'America/New_York', null);
+  insert into public.buffer_rules (organization_id, service_id, minutes_after)
+  values (tests.id(clinic), tests.id(clinic || ' 97155'), 10);
+  insert into public.session_series (
+    id, organization_id, therapist_id, client_id, service_id, time_zone, rule, local_start, duration_minutes)
+  values (tests.id(clinic || ' series'), tests.id(clinic), tests.id(clinic || ' rosa'), tests.id(clinic || ' birch'),
+    tests.id(clinic || ' 97153'), 'America/New_York', 'FREQ=WEEKLY', current_date + time '09:00', 60);
+  insert into public.services (id, organization_id, service_code, name, cpt_code, is_team)
+  values (tests.id(clinic || ' 0373T'), tests.id(clinic), '0373T', '0373T', '0373T', true);
+  insert into public.session_teams (id, organization_id, client_id, service_id, start_time, end_time)
+  values (tests.id(clinic || ' team'), tests.id(clinic), tests.id(clinic || ' birch'), tests.id(clinic || ' 0373T'),
+    tests.at('22:00'), tests.at('23:00'));
+  insert into public.waitlist_entries (
+    id, organization_id, client_id, service_id, duration_minutes, wanted_from, time_zone)
+  values (tests.id(clinic || ' entry'), tests.id(clinic), tests.id(clinic || ' birch'), tests.id(clinic || ' 97153'), 60,
+    current_date, 'America/New_York');
+  insert into public.waitlist_times (organization_id, entry_id, client_id, weekday, local_start, local_end)
+  values (tests.id(clinic), tests.id(clinic || ' entry'), tests.id(clinic || ' birch'), 1, '08:00', '18:00');
+  insert into public.cancellation_rules (organization_id, role, minimum_notice_hours) values (tests.id(clinic), 'client', 24);
+$$;
+comment on function tests.fill_schedule is
+  'A row in every table of a clinic''s schedule besides sessions, groups and holds: Rosa''s "time off" in 20 days and "series" '
+  'with Birch; Birch''s coverage by "payer", preferred hours, "team" at 22:00 and "entry" on the waitlist; a "holiday", a buffer '
+  'after 97155 and a rule for cancelling. Labels begin with the clinic.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Requests

@@ -1,7 +1,7 @@
 -- What is true of every table, function, constraint and policy, read from the catalog: whatever a migration adds is
 -- held to it without a new test, and each failure lists the offenders.
 begin;
-select plan(40);
+select plan(42);
 
 create temp view our_tables as
 select class.oid, class.oid::regclass::text as name, schema.nspname as schema_name, class.relname, class.relrowsecurity, class.relkind
@@ -74,7 +74,7 @@ select set_eq(
     group by our_tables.name, privilege $$,
   array[
     'insert organizations name requires_mfa time_zone',
-    'update organizations name requires_mfa time_zone',
+    'update organizations cancellation_notice_hours name requires_mfa time_zone waitlist_offer_minutes',
     'insert user_roles expires_at kind organization_id reason role user_id',
     'update user_roles expires_at revoked_at',
     'insert therapists credential display_name id organization_id user_id',
@@ -89,11 +89,19 @@ select set_eq(
     'update supervisions ends_on',
     'insert client_guardians client_id ends_on organization_id relationship starts_on user_id',
     'update client_guardians ends_on',
-    'insert services client_lane cpt_code id is_group name organization_id service_code',
-    'update services client_lane cpt_code is_group name service_code',
+    'insert services client_lane cpt_code credentials group_capacity id is_group is_team name organization_id service_code',
+    'update services client_lane cpt_code credentials group_capacity is_group is_team name service_code',
+    'insert payers allows_concurrent_supervision name organization_id',
+    'update payers allows_concurrent_supervision name',
+    'insert client_coverages client_id ends_on organization_id payer_id starts_on',
+    'update client_coverages ends_on starts_on',
+    'insert client_preferred_hours client_id effective_from effective_until local_end local_start organization_id time_zone weekday',
+    'update client_preferred_hours effective_from effective_until local_end local_start time_zone weekday',
+    'insert buffer_rules minutes_after minutes_before organization_id service_id therapist_id',
+    'update buffer_rules minutes_after minutes_before',
+    'insert cancellation_rules minimum_notice_hours organization_id role',
+    'update cancellation_rules minimum_notice_hours',
     'update sessions status',
-    'insert session_groups end_time organization_id service_id start_time therapist_id',
-    'update session_groups end_time service_id start_time therapist_id',
     'insert referrals organization_id reference',
     'update referrals client_id status',
     'update access_alerts acknowledged_at'],
@@ -112,8 +120,9 @@ select is_empty(
 select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
-    'care_team_assignments', 'supervisions', 'client_guardians', 'cpt_codes', 'services', 'session_groups', 'sessions',
-    'session_holds', 'referrals', 'access_alerts', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
+    'care_team_assignments', 'supervisions', 'client_guardians', 'cpt_codes', 'services', 'payers', 'client_coverages',
+    'therapist_availability', 'client_preferred_hours', 'availability_exceptions', 'buffer_rules', 'session_series', 'session_groups',
+    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
   'users read exactly these tables and views');
 select is(
   array[has_schema_privilege('anon', 'app', 'usage'), has_schema_privilege('anon', 'audit', 'usage'),
@@ -135,7 +144,9 @@ select is_empty(
   'no function is executable by public');
 select set_eq(
   $$ select proname::text from our_functions where schema_name = 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
-  array['hold_sessions', 'confirm_sessions', 'cancel_sessions', 'archive_client', 'choose_organization', 'break_glass',
+  array['hold_sessions', 'preview_sessions', 'find_open_times', 'confirm_sessions', 'cancel_sessions', 'join_slot', 'move_session',
+    'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception', 'cancel_exception', 'join_waitlist',
+    'leave_waitlist', 'answer_offer', 'archive_client', 'choose_organization', 'break_glass',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -143,7 +154,7 @@ select set_eq(
   $$ select proname::text from our_functions where schema_name <> 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
   array['org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
     'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids',
-    'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',
+    'guarded_client_ids', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',
     'run_operation', 'list_audit_events', 'manage_service_accounts', 'list_service_account_tokens', 'partner_sync'],
   'policies and RPCs of users stand on exactly these functions of app');
 select is_empty(
@@ -191,7 +202,7 @@ select set_eq(
   $$ select our_tables.name || '.' || attribute.attname from our_tables
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
-  array['clients.full_name', 'sessions.cancellation_reason', 'user_roles.reason', 'family_clients.full_name'],
+  array['clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name'],
   'these columns hold PHI, and no other');
 select is_empty(
   $$ select name, conname from our_constraints
@@ -223,6 +234,8 @@ select is_empty(
       where con.table_oid = our_tables.oid and con.contype = 'f' and con.confrelid = target.oid and attribute.attnum = any (con.conkey))
       -- A claim's subjects and organization are those of the row that makes it; its writer is a trigger.
       and not (our_tables.name = 'calendar_claims' and attribute.attname = 'organization_id')
+      -- The client of its entry, bound by the key to the entry.
+      and not (our_tables.name = 'waitlist_times' and attribute.attname = 'client_id')
       -- A composite key to a tenant table binds the organization too.
       and not (attribute.attname = 'organization_id' and exists (
         select from our_constraints con
@@ -244,6 +257,22 @@ select is_empty(
           or index.indkey[1] = any (con.conkey)
           or index.indkey[0] not in (select attnum from tenant_tables where tenant_tables.oid = con.table_oid))) $$,
   'every foreign key has an index that one of its columns leads');
+select is_empty(
+  $$ select used.tablename, used.attname
+    from (
+      select distinct policy.tablename, attribute.attname, attribute.attnum, attribute.attrelid
+      from pg_policies policy
+      cross join lateral regexp_matches(concat_ws(' ', policy.qual, policy.with_check), '\m(\w+) (?:=|<>) (?:ANY|ALL|\( SELECT)', 'g') compared
+      join pg_attribute attribute on attribute.attrelid = format('public.%I', policy.tablename)::regclass and attribute.attname = compared[1]
+      where policy.schemaname = 'public'
+    ) used
+    where not exists (
+      select from pg_index index
+      where index.indrelid = used.attrelid and index.indisvalid and index.indpred is null
+        and (index.indkey[0] = used.attnum
+          or (index.indkey[1] = used.attnum
+            and index.indkey[0] in (select attnum from tenant_tables where tenant_tables.oid = used.attrelid)))) $$,
+  'every column that a policy compares leads an index, by itself or after organization_id');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Policies
@@ -269,8 +298,9 @@ select is_empty(
 select set_eq(
   $$ select tablename::text || ' ' || lower(cmd) from pg_policies where schemaname = 'public' and permissive = 'RESTRICTIVE' $$,
   array['organizations update', 'user_roles all', 'therapists all', 'clients all', 'rooms all', 'care_team_assignments all',
-    'supervisions all', 'client_guardians all', 'services all', 'sessions all', 'session_holds all', 'session_groups all',
-    'referrals all', 'access_alerts all', 'service_accounts all'],
+    'supervisions all', 'client_guardians all', 'services all', 'payers all', 'client_coverages all', 'therapist_availability all',
+    'client_preferred_hours all', 'availability_exceptions all', 'buffer_rules all', 'session_series all', 'sessions all', 'session_holds all',
+    'session_groups all', 'session_teams all', 'waitlist_entries all', 'waitlist_times all', 'cancellation_rules all', 'referrals all', 'access_alerts all', 'service_accounts all'],
   'these policies restrict, and no other');
 select is_empty(
   $$ select tablename, cmd from pg_policies where schemaname = 'public' and permissive = 'PERMISSIVE' group by 1, 2 having count(*) > 1 $$,
@@ -279,6 +309,9 @@ select is_empty(
   $$ select tablename, policyname from pg_policies
     where schemaname = 'public' and permissive = 'PERMISSIVE' and (cmd = 'ALL' or (cmd = 'UPDATE' and (qual is null or with_check is null))) $$,
   'every permissive policy is of one command, and one for update says which rows and what they may become');
+select is_empty(
+  $$ select name, polname from our_policies where octet_length(polname::text) = 63 $$,
+  'every policy has the name that its migration gives it: Postgres cuts at 63 bytes');
 select is_empty(
   $$ select name, polname from our_policies where rule ~ 'user_metadata' $$,
   'no policy trusts user_metadata, which users write themselves');

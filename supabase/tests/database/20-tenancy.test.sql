@@ -96,6 +96,17 @@ union all select 'services' from public.services
 union all select 'sessions' from public.sessions
 union all select 'session_groups' from public.session_groups
 union all select 'session_holds' from public.session_holds
+union all select 'payers' from public.payers
+union all select 'client_coverages' from public.client_coverages
+union all select 'therapist_availability' from public.therapist_availability
+union all select 'client_preferred_hours' from public.client_preferred_hours
+union all select 'availability_exceptions' from public.availability_exceptions
+union all select 'buffer_rules' from public.buffer_rules
+union all select 'session_series' from public.session_series
+union all select 'session_teams' from public.session_teams
+union all select 'waitlist_entries' from public.waitlist_entries
+union all select 'waitlist_times' from public.waitlist_times
+union all select 'cancellation_rules' from public.cancellation_rules
 union all select 'supervisions' from public.supervisions
 union all select 'client_guardians' from public.client_guardians
 union all select 'referrals' from public.referrals
@@ -111,6 +122,7 @@ grant select on everything to authenticated;
 select tests.add_session('a session', 'north', '10:00');
 select tests.add_hold('a hold', 'north', '12:00');
 select tests.add_group('a group', 'north', '14:00');
+select tests.fill_schedule('north');
 insert into public.supervisions (organization_id, supervisor_id, therapist_id, starts_on) values
   (tests.id('north'), tests.id('north rosa'), tests.id('north theo'), current_date - 30);
 insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on) values
@@ -119,7 +131,7 @@ insert into public.referrals (organization_id, reference) values (tests.id('nort
 insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'break_glass');
 insert into public.active_organizations (user_id, organization_id) values (tests.id('north theo login'), tests.id('north'));
 insert into public.service_accounts (organization_id, name, scopes) values (tests.id('north'), 'partner', '{schedule:read}');
-select is((select count(distinct name)::integer from everything), 16, 'every tenant table has a row that could be seen');
+select is((select count(distinct name)::integer from everything), 27, 'every tenant table has a row that could be seen');
 
 -- acting as Noah, who has no role
 select tests.authenticate_as(tests.id('noah login'));

@@ -1,6 +1,6 @@
 -- Who sees which rows: the policies, role by role, across three tenants.
 begin;
-select plan(44);
+select plan(53);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 
@@ -126,6 +126,61 @@ select set_eq(
 select tests.authenticate_as(tests.id('north client login'));
 select is_empty(
   'select id from public.sessions union all select id from public.session_holds', 'a client sees nobody else''s session or hold');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- The schedule
+-- ---------------------------------------------------------------------------------------------------------
+
+-- Rosa's time off and series with Birch, and what else there is to know of Birch; the same in South.
+select tests.clear_authentication();
+select tests.fill_schedule(clinic) from unnest(array['north', 'south']) clinic;
+create temp view schedule as
+select 'hours of ' || therapist.display_name as what, hours.organization_id
+from public.therapist_availability hours join public.therapists therapist on therapist.id = hours.therapist_id
+union select kind, organization_id from public.availability_exceptions
+union select 'preferred hours', organization_id from public.client_preferred_hours
+union select 'coverage', organization_id from public.client_coverages
+union select 'payer', organization_id from public.payers
+union select 'buffer', organization_id from public.buffer_rules
+union select 'rule for cancelling', organization_id from public.cancellation_rules
+union select 'series', organization_id from public.session_series
+union select 'team', organization_id from public.session_teams
+union select 'waitlist', organization_id from public.waitlist_entries
+union select 'wanted times', organization_id from public.waitlist_times;
+alter view schedule set (security_invoker = true);
+grant select on schedule to authenticated;
+
+select tests.authenticate_as(tests.id('north rosa login'), 'aal1', jsonb_build_object('org_id', tests.id('north')));
+select set_eq(
+  'select what from schedule',
+  array['hours of north rosa', 'time_off', 'holiday', 'preferred hours', 'payer', 'buffer', 'rule for cancelling', 'series', 'team', 'waitlist', 'wanted times'],
+  'a therapist sees when they work, what repeats, and who of their clients waits; who pays for whom they do not');
+-- acting as Theo, who is on Birch's team too
+select tests.authenticate_as(tests.id('north theo login'));
+select set_eq(
+  'select what from schedule',
+  array['hours of north theo', 'holiday', 'preferred hours', 'payer', 'buffer', 'rule for cancelling', 'team', 'waitlist', 'wanted times'],
+  'a colleague sees neither their hours, nor their time off and why, nor their series');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is((select count(*)::integer from schedule where organization_id = tests.id('north')), 13, 'a scheduler sees the whole schedule of the clinic');
+select is_empty(
+  $$ select what from schedule where organization_id <> tests.id('north') $$, 'and of no other clinic');
+select tests.authenticate_as(tests.id('north psychiatrist login'));
+select is_empty('select what from schedule', 'a psychiatrist without an assignment sees nothing of the schedule');
+select tests.authenticate_as(tests.id('north super_admin login'), 'aal2');
+select is_empty('select what from schedule', 'nor does a platform operator');
+select tests.authenticate_as(tests.id('north client login'));
+select set_eq('select what from schedule', array['rule for cancelling'], 'a login of a family sees until when it may cancel');
+select tests.clear_authentication();
+insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on) values
+  (tests.id('north'), tests.id('north birch'), tests.id('north client login'), 'parent', current_date - 1);
+select tests.add_hold('north offer', 'north', '18:00');
+update public.session_holds set waitlist_entry_id = tests.id('north entry') where id = tests.id('north offer');
+select tests.authenticate_as(tests.id('north client login'));
+select set_eq(
+  'select what from schedule', array['rule for cancelling', 'waitlist', 'wanted times'], 'a guardian sees what their child waits for');
+select set_eq('select id from public.session_holds', array[tests.id('north offer')], 'and the time that it is offered, of all that is held for it');
+select tests.clear_authentication();
 
 -- acting as Rosa, who has become inactive in North
 select tests.clear_authentication();

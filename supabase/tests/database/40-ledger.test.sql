@@ -1,6 +1,6 @@
 -- One ledger of claimed time: what excludes what, for every subject, whoever writes.
 begin;
-select plan(37);
+select plan(55);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 
@@ -72,6 +72,12 @@ from (values
   ('13:00', '{"client": "north cedar", "service": "north 97154", "group": "group", "therapist": "north theo"}', '23503', 'a member has the group''s therapist'),
   ('13:00', '{"client": "north birch", "service": "north 97154", "group": "group"}', '23505', 'a client is in a group once')
 ) refused (clock, changes, sqlstate, name);
+update public.session_groups set capacity = 2 where id = tests.id('group');
+select throws_ok(
+  $$ select tests.add_session('third', 'north', '13:00', '{"client": "north cedar", "service": "north 97154", "group": "group"}') $$,
+  '23514', null, 'a group takes no more than its capacity');
+select throws_ok(
+  $$ update public.session_groups set capacity = 1 where id = tests.id('group') $$, '23514', null, 'nor is its capacity set below its members');
 select throws_ok(
   $$ select tests.add_group('another', 'north', '20:00', '{"service": "north 97153"}') $$, '23503', null, 'a one-to-one service has no groups');
 select throws_ok(
@@ -97,25 +103,99 @@ select results_eq(
   'moving a group moves the claims of its members');
 
 -- ---------------------------------------------------------------------------------------------------------
--- Time off and buffers: rows that no table of this version makes, under the same constraint
+-- Teams
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.clear_authentication();
+insert into public.services (id, organization_id, service_code, name, cpt_code, is_team)
+values (tests.id('north 0373T'), tests.id('north'), '0373T', '0373T', '0373T', true);
+-- acting as the service role
+select tests.authenticate_as_service_role();
+insert into public.session_teams (organization_id, client_id, service_id, start_time, end_time)
+select tests.id('north'), tests.id('north birch'), tests.id('north 0373T'), tests.at('07:00'), tests.at('08:00')
+returning tests.name_row('team', id);
+create function pg_temp.add_technician(technician text, client text default 'north birch', clock text default '07:00') returns uuid
+language sql as $$
+  insert into public.sessions (organization_id, therapist_id, client_id, service_id, team_id, start_time, end_time, time_zone)
+  values (tests.id('north'), tests.id(technician), tests.id(client), tests.id('north 0373T'), tests.id('team'),
+    tests.at(clock), tests.at(clock) + interval '1 hour', 'America/New_York')
+  returning tests.name_row(technician || ' technician', id)
+$$;
+select lives_ok($$ select pg_temp.add_technician('north rosa') $$, 'a technician joins a team');
+select throws_ok(format('select pg_temp.add_technician(%s)', refused.arguments), refused.sqlstate, null, refused.name)
+from (values
+  ($$ 'north rosa' $$, '23505', 'a technician is in a team once'),
+  ($$ 'north theo', 'north cedar' $$, '23503', 'a member has the team''s client'),
+  ($$ 'north theo', 'north birch', '07:30' $$, '23503', 'a member has the team''s time')
+) refused (arguments, sqlstate, name);
+select lives_ok($$ select pg_temp.add_technician('north theo') $$, 'another technician joins it: they share the client''s time');
+select throws_ok(
+  $$ select tests.add_session('third', 'north', '07:30', '{"therapist": "north theo"}') $$, '23P01', null, 'a team takes the time of its client and technicians');
+select lives_ok(
+  $$ update public.session_teams set start_time = tests.at('06:00'), end_time = tests.at('07:00') where id = tests.id('team') $$,
+  'a team can be moved');
+select tests.clear_authentication();
+select results_eq(
+  $$ select subject_kind, lower(during) from public.calendar_claims where slot_id = tests.id('team') order by subject_kind $$,
+  $$ select kind, tests.at('06:00') from unnest(array['client', 'client', 'therapist', 'therapist']) kind $$,
+  'moving a team moves the claims of its members');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Time off and buffers, under the same constraint
 -- ---------------------------------------------------------------------------------------------------------
 
 -- acting as the owner
-select tests.clear_authentication();
-insert into public.calendar_claims (claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind)
-select tests.id(kind), tests.id('north rosa'), 0, 'therapist', tests.id('north'), during, tests.id(kind), kind
-from (values
-  ('time_off', tstzrange(tests.at('15:00'), tests.at('16:00'))),
-  ('buffer', tstzrange(tests.at('16:00'), tests.at('16:10')))
-) claimed (kind, during);
+insert into public.availability_exceptions (id, organization_id, therapist_id, kind, start_time, end_time, time_zone)
+select tests.id(kind), tests.id('north'), case kind when 'holiday' then null else tests.id('north rosa') end, kind,
+  tests.at('15:00'), tests.at('16:00'), 'America/New_York'
+from unnest(array['time_off', 'holiday', 'extra_hours']) kind;
+insert into public.buffer_rules (organization_id, service_id, minutes_before, minutes_after)
+values (tests.id('north'), tests.id('north 97153'), 15, 10);
+select set_eq(
+  $$ select kind from public.calendar_claims where claim_id in (tests.id('time_off'), tests.id('holiday'), tests.id('extra_hours')) $$,
+  array['time_off'], 'time off claims its time; holidays and extra hours claim nothing');
 -- acting as the service role
 select tests.authenticate_as_service_role();
 select throws_ok($$ select tests.add_session('fourth', 'north', '15:30') $$, '23P01', null, 'time off stands in the way of a session');
-select throws_ok($$ select tests.add_session('fourth', 'north', '16:05') $$, '23P01', null, 'a buffer stands in the way of a session');
 select throws_ok(
   $$ update public.sessions set start_time = tests.at('15:00'), end_time = tests.at('16:00') where id = tests.id('first') $$,
   '23P01', null, 'a session cannot be moved into time off');
-select lives_ok($$ select tests.add_session('fourth', 'north', '16:10') $$, 'a session may start when a buffer ends');
+select throws_ok(
+  $$ select tests.add_session('fourth', 'north', '16:00') $$, '23P01', null, 'time off stands in the way of the buffer before a session');
+select tests.add_session('fourth', 'north', '16:15', '{"room": "north room", "length": "30 minutes"}');
+select tests.clear_authentication();
+select results_eq(
+  $$ select subject, lower(during), upper(during) from pg_temp.claim_of('fourth') where kind = 'buffer' order by 1, 2 $$,
+  $$ values
+    ('room', tests.at('16:00'), tests.at('16:15')), ('room', tests.at('16:45'), tests.at('16:55')),
+    ('therapist', tests.at('16:00'), tests.at('16:15')), ('therapist', tests.at('16:45'), tests.at('16:55')) $$,
+  'the buffers of a session claim the time of its therapist and room, before it and after');
+-- acting as the service role
+select tests.authenticate_as_service_role();
+select throws_ok(
+  format('select tests.add_session(%L, %L, %L, %L)', 'fifth', 'north', refused.clock, refused.changes), '23P01', null, refused.name)
+from (values
+  ('16:50', '{"client": "north aspen", "service": "north 97155"}', 'a buffer stands in the way of its therapist''s next session'),
+  ('16:50', '{"therapist": "north theo", "client": "north cedar", "room": "north room", "service": "north 97155"}',
+    'a buffer stands in the way of the next session in the room'),
+  ('17:05', '{"client": "north aspen"}', 'a buffer stands in the way of the next one')
+) refused (clock, changes, name);
+select lives_ok(
+  format('select tests.add_session(%L, %L, %L, %L)', allowed.name, 'north', allowed.clock, allowed.changes), allowed.name)
+from (values
+  ('16:45', '{"therapist": "north theo", "service": "north 97155"}', 'a buffer leaves the client free'),
+  ('16:55', '{"client": "north aspen", "service": "north 97155"}', 'a session may start when a buffer ends')
+) allowed (clock, changes, name);
+-- acting as the owner
+select tests.clear_authentication();
+select throws_ok(
+  $$ insert into public.availability_exceptions (organization_id, therapist_id, kind, start_time, end_time, time_zone)
+    values (tests.id('north'), tests.id('north rosa'), 'time_off', tests.at('10:30'), tests.at('10:45'), 'America/New_York') $$,
+  '23P01', null, 'time off is not written over a session');
+update public.availability_exceptions set status = 'cancelled' where id = tests.id('time_off');
+select tests.authenticate_as_service_role();
+select lives_ok(
+  $$ select tests.add_session('in the time off', 'north', '15:00', '{"service": "north 97155"}') $$, 'time off that is cancelled frees its time at once');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- What a claim must be
@@ -136,7 +216,7 @@ from (values
 
 select is_empty('select * from app.ledger_faults()', 'the ledger, the holds and the sessions agree');
 select is(
-  (select count(*)::integer from public.sessions where organization_id = tests.id('north')), 7, 'the refused sessions left nothing');
+  (select count(*)::integer from public.sessions where organization_id = tests.id('north')), 12, 'the refused sessions left nothing');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- No row points into another organization, whoever writes it.
 begin;
-select plan(22);
+select plan(31);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.add_session('north session', 'north', '10:00'), tests.add_session('south session', 'south', '10:00');
@@ -60,6 +60,25 @@ from (values
   ('{"service": "south 97153"}', 'a hold is not for another organization''s service'),
   ('{"session": "south session"}', 'a hold does not move another organization''s session')
 ) refused (changes, name);
+
+select tests.fill_schedule('north'), tests.fill_schedule('south');
+insert into public.therapists (id, organization_id, display_name, credential) values (tests.id('south idle'), tests.id('south'), 'idle', 'RBT');
+delete from public.waitlist_times where organization_id = tests.id('south');
+select throws_ok(format(
+  'update public.%1$I set %2$I = tests.id(%3$L) where id = (select id from public.%1$I where organization_id = tests.id(''north'') limit 1)',
+  refused.relation, refused.field, refused.value),
+  '23503', null, refused.name)
+from (values
+  ('client_coverages', 'payer_id', 'south payer', 'a client is not covered by another organization''s payer'),
+  ('therapist_availability', 'therapist_id', 'south idle', 'hours are not of another organization''s therapist'),
+  ('client_preferred_hours', 'client_id', 'south cedar', 'preferred hours are not of another organization''s client'),
+  ('buffer_rules', 'service_id', 'south 97153', 'a buffer is not of another organization''s service'),
+  ('session_series', 'continues_series_id', 'south series', 'a series does not continue another organization''s'),
+  ('session_teams', 'client_id', 'south birch', 'a team is not of another organization''s client'),
+  ('waitlist_entries', 'therapist_id', 'south rosa', 'nobody waits for another organization''s therapist'),
+  ('waitlist_times', 'entry_id', 'south entry', 'wanted times are not of another organization''s entry'),
+  ('waitlist_times', 'client_id', 'north aspen', 'nor of another client than the entry''s')
+) refused (relation, field, value, name);
 
 -- acting as the service role
 select tests.authenticate_as_service_role();

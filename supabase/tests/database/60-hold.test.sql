@@ -15,7 +15,7 @@ select tests.authenticate_as(tests.id('north rosa login'));
 select tests.keep('held', public.hold_sessions(tests.hold_request(
   'north', array['10:00'], jsonb_build_object('hold_seconds', 60, 'room_id', tests.id('north room')))));
 select is(
-  array(select jsonb_object_keys(tests.kept('held') -> 'data') order by 1), array['expires_at', 'hold_key', 'holds', 'skipped'],
+  array(select jsonb_object_keys(tests.kept('held') -> 'data') order by 1), array['expires_at', 'hold_key', 'holds', 'series_id', 'skipped'],
   'a therapist holds a time of their own, and the answer is that of the contract');
 select is(
   tests.kept('held') #> '{data,hold_key}', tests.kept('held') #> '{data,holds,0,hold_key}', 'the key of a single hold is its own');
@@ -69,8 +69,8 @@ select ok(
 select tests.clear_authentication();
 select tests.add_session('theo session', 'north', '14:00', '{"therapist": "north theo", "client": "north birch"}');
 select tests.add_session('room session', 'north', '15:00', '{"therapist": "north theo", "client": "north cedar", "room": "north room"}');
-insert into public.calendar_claims (claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind) values
-  (tests.id('off'), tests.id('north rosa'), 0, 'therapist', tests.id('north'), tstzrange(tests.at('16:00'), tests.at('17:00')), tests.id('off'), 'time_off');
+insert into public.availability_exceptions (organization_id, therapist_id, kind, start_time, end_time, time_zone) values
+  (tests.id('north'), tests.id('north rosa'), 'time_off', tests.at('16:00'), tests.at('17:00'), 'America/New_York');
 -- acting as Rosa
 select tests.authenticate_as(tests.id('north rosa login'));
 select is(

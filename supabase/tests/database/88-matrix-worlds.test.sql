@@ -1,5 +1,6 @@
 -- Worlds for the matrix: for every persona a clinic of its own in which its login is linked to everything there is
--- (therapist row, care team, supervision, guardianship, referral, hold), so that only the role makes a difference.
+-- (therapist row, hours, care team, supervision, guardianship, referral, hold, series, waitlist), so that only the role makes a
+-- difference.
 -- Commits the schema `access`, which both 90-matrix-cells and supabase/tests/access/matrix.test.ts stand on; the two may
 -- run at once, so it is never dropped.
 begin;
@@ -58,8 +59,11 @@ begin
   insert into public.clients (id, organization_id, full_name)
   select access.id(world || ' ' || client), org, client from unnest(array['mine', 'theirs', 'reviewed', 'caseload', 'free']) client;
   insert into public.rooms (id, organization_id, name) values (access.id(world || ' room'), org, 'Room');
-  insert into public.services (id, organization_id, service_code, name, cpt_code, is_group) values
-    (access.id(world || ' service'), org, '97153', 'Direct', '97153', false), (access.id(world || ' group service'), org, '97154', 'Group', '97154', true);
+  insert into public.services (id, organization_id, service_code, name, cpt_code, is_group, is_team) values
+    (access.id(world || ' service'), org, '97153', 'Direct', '97153', false, false),
+    (access.id(world || ' other service'), org, '97156', 'Guidance', '97156', false, false),
+    (access.id(world || ' group service'), org, '97154', 'Group', '97154', true, false),
+    (access.id(world || ' team service'), org, '0373T', 'Team', '0373T', false, true);
   insert into public.care_team_assignments (id, organization_id, therapist_id, client_id, team_role, starts_on)
   select access.id(concat_ws(' ', world, team.who, 'of', team.whom)), org, access.id(world || ' ' || team.who), access.id(world || ' ' || team.whom), team.team_role, current_date - 30
   from (values ('me', 'mine', 'therapist'), ('me', 'reviewed', 'psychiatrist'), ('colleague', 'mine', 'therapist'),
@@ -71,19 +75,30 @@ begin
     (access.id(world || ' my guardianship'), org, access.id(world || ' mine'), login, 'parent', current_date - 30),
     (access.id(world || ' colleague guardianship'), org, access.id(world || ' theirs'), colleague, 'parent', current_date - 30);
 
+  perform access.fill_schedule(world);
   insert into public.sessions (id, organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone)
   select access.id(world || ' ' || booked.label), org, access.id(world || ' ' || booked.who), access.id(world || ' ' || booked.whom),
     access.id(world || ' service'), access.at(booked.hour), access.at(booked.hour + 1), 'UTC'
   from (values ('my session', 'me', 'mine', 10), ('session of my client', 'colleague', 'mine', 12), ('colleague session', 'colleague', 'theirs', 14),
     ('supervised session', 'supervised', 'caseload', 10), ('session under review', 'colleague', 'reviewed', 16),
-    ('my last session', 'me', 'mine', 23), ('colleague last session', 'colleague', 'theirs', 23)) booked (label, who, whom, hour);
+    ('my last session', 'me', 'mine', 23), ('colleague last session', 'colleague', 'theirs', 23),
+    -- What the RPCs move, exchange and give to somebody else.
+    ('me moved', 'me', 'mine', 42), ('me one', 'me', 'mine', 46), ('me other', 'me', 'mine', 48), ('me given', 'me', 'mine', 60),
+    ('colleague moved', 'colleague', 'theirs', 42), ('colleague one', 'colleague', 'theirs', 46), ('colleague other', 'colleague', 'theirs', 48),
+    ('colleague given', 'colleague', 'mine', 62)) booked (label, who, whom, hour);
   insert into public.session_groups (id, organization_id, therapist_id, service_id, start_time, end_time)
   select access.id(concat_ws(' ', world, who, 'group')), org, access.id(world || ' ' || who), access.id(world || ' group service'), access.at(18), access.at(19)
   from unnest(array['me', 'colleague', 'supervised']) who;
 
   perform set_config('request.jwt.claims', jsonb_build_object('sub', maker.maker)::text, true), access.hold(world, maker.label, maker.who, maker.whom, maker.hour)
   from (values ('hold I made', 'colleague', 'theirs', 4, login), ('hold for me', 'me', 'mine', 4, login), ('hold on my time', 'me', 'mine', 6, colleague),
-    ('colleague hold', 'colleague', 'theirs', 6, colleague), ('supervised hold', 'supervised', 'caseload', 4, colleague)) maker (label, who, whom, hour, maker);
+    ('colleague hold', 'colleague', 'theirs', 6, colleague), ('supervised hold', 'supervised', 'caseload', 4, colleague),
+    ('offer to my child', 'colleague', 'mine', 2, colleague), ('offer to another family', 'colleague', 'theirs', 0, colleague),
+    ('offer on my time', 'me', 'reviewed', 2, colleague)) maker (label, who, whom, hour, maker);
+  update public.session_holds hold
+  set waitlist_entry_id = access.id(world || offered.whom || ' entry')
+  from (values ('offer to my child', ' mine'), ('offer to another family', ' theirs'), ('offer on my time', ' reviewed')) offered (label, whom)
+  where hold.id = access.id(world || ' ' || offered.label);
   perform set_config('request.jwt.claims', jsonb_build_object('sub', colleague)::text, true);
   insert into public.referrals (id, organization_id, reference) values (access.id(world || ' colleague referral'), org, 'THEIRS');
   perform set_config('request.jwt.claims', jsonb_build_object('sub', login)::text, true);
@@ -99,6 +114,44 @@ begin
   insert into audit.events (organization_id, actor_id, action, decision, code, row_id) values (org, login, 'rpc.hold_sessions', 'deny', 'forbidden', access.id(world));
   return world;
 end
+$$;
+
+-- A row in every table of a clinic's schedule but sessions, groups and holds.
+create or replace function access.fill_schedule(world text) returns void language sql set search_path = '' as $$
+  insert into public.therapist_availability (id, organization_id, therapist_id, weekday, local_start, local_end, effective_from, time_zone)
+  select access.id(pg_catalog.concat_ws(' ', world, who, 'hours', weekday)), access.id(world), access.id(world || ' ' || who), weekday, '00:00', '24:00', '2020-01-01', 'UTC'
+  from pg_catalog.unnest(array['me', 'colleague', 'supervised']) who cross join pg_catalog.generate_series(1, 7) weekday;
+  insert into public.availability_exceptions (id, organization_id, therapist_id, kind, start_time, end_time, time_zone, note)
+  select access.id(pg_catalog.concat_ws(' ', world, who, 'time off')), access.id(world), access.id(world || ' ' || who), 'time_off', access.at(480), access.at(500), 'UTC', 'A fever'
+  from pg_catalog.unnest(array['me', 'colleague', 'supervised']) who;
+  insert into public.availability_exceptions (id, organization_id, kind, start_time, end_time, time_zone)
+  values (access.id(world || ' holiday'), access.id(world), 'holiday', access.at(504), access.at(528), 'UTC');
+  insert into public.payers (id, organization_id, name) values (access.id(world || ' payer'), access.id(world), 'Payer');
+  insert into public.client_coverages (id, organization_id, client_id, payer_id, starts_on)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'coverage')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' payer'), current_date - 30
+  from pg_catalog.unnest(array['mine', 'theirs']) whom;
+  insert into public.client_preferred_hours (id, organization_id, client_id, weekday, local_start, local_end, effective_from, time_zone)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'preference')), access.id(world), access.id(world || ' ' || whom), 1, '08:00', '18:00', current_date - 30, 'UTC'
+  from pg_catalog.unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
+  insert into public.buffer_rules (id, organization_id, service_id, minutes_after)
+  values (access.id(world || ' buffer'), access.id(world), access.id(world || ' group service'), 5);
+  insert into public.cancellation_rules (id, organization_id, role, minimum_notice_hours)
+  values (access.id(world || ' rule'), access.id(world), 'client', 24);
+  insert into public.session_series (id, organization_id, therapist_id, client_id, service_id, time_zone, rule, local_start, duration_minutes, status)
+  select access.id(world || ' ' || repeated.label || ' series'), access.id(world), access.id(world || ' ' || repeated.who), access.id(world || ' ' || repeated.whom),
+    access.id(world || case when repeated.who is null then ' team service' else ' service' end), 'UTC', 'FREQ=WEEKLY', current_date + interval '30 days', 60, 'active'
+  from (values ('my', 'me', 'mine'), ('colleague', 'colleague', 'theirs'), ('supervised', 'supervised', 'caseload'), ('mine', 'colleague', 'mine'),
+    ('reviewed', 'colleague', 'reviewed'), ('my team', null, 'mine'), ('reviewed team', null, 'reviewed'), ('colleague team', null, 'theirs')) repeated (label, who, whom);
+  insert into public.session_teams (id, organization_id, client_id, service_id, start_time, end_time)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'team')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' team service'), access.at(20), access.at(21)
+  from pg_catalog.unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
+  insert into public.waitlist_entries (id, organization_id, client_id, service_id, duration_minutes, wanted_from, time_zone)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'entry')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' service'), 60, current_date, 'UTC'
+  from pg_catalog.unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
+  insert into public.waitlist_times (id, organization_id, entry_id, client_id, weekday, local_start, local_end)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'wanted time')), access.id(world), access.id(pg_catalog.concat_ws(' ', world, whom, 'entry')),
+    access.id(world || ' ' || whom), 1, '08:00', '18:00'
+  from pg_catalog.unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
 $$;
 
 create or replace function access.hold(world text, label text, who text, whom text, hour integer) returns void language sql set search_path = '' as $$
@@ -123,6 +176,8 @@ declare
   this access.worlds := (select it from access.worlds it where it.world = of_world);
   here text := case scope when 'other organization' then this.elsewhere else of_world end;
   mine boolean := scope = 'own row';
+  whose text := case scope when 'own row' then 'me' when 'supervised row' then 'supervised' else 'colleague' end;
+  whom text := case scope when 'own row' then 'mine' when 'assigned client' then 'mine' when 'client for review' then 'reviewed' when 'supervised row' then 'caseload' else 'theirs' end;
   label text;
 begin
   if relation in ('roles', 'role_permissions', 'cpt_codes') then
@@ -138,15 +193,28 @@ begin
     when relation = 'organizations' then null
     when relation = 'user_roles' then case when mine and this.persona = 'super_admin with break-glass' then 'break-glass' when mine then 'role' else 'colleague role' end
     when relation = 'therapists' then case when mine then 'me' else 'colleague' end
-    when relation in ('clients', 'family_clients') then
-      case scope when 'own row' then 'mine' when 'assigned client' then 'mine' when 'client for review' then 'reviewed' when 'supervised row' then 'caseload' else 'theirs' end
+    when relation in ('clients', 'family_clients') then whom
     when relation = 'care_team_assignments' then
       case scope when 'own row' then 'me of mine' when 'assigned client' then 'colleague of mine' when 'supervised row' then 'supervised of caseload' else 'colleague of theirs' end
     when relation in ('sessions', 'family_sessions', 'calendar_claims') then
       case scope when 'own row' then 'my session' when 'assigned client' then 'session of my client' when 'client for review' then 'session under review'
         when 'supervised row' then 'supervised session' else 'colleague session' end
-    when relation = 'session_groups' then case scope when 'own row' then 'me' when 'supervised row' then 'supervised' else 'colleague' end || ' group'
-    when relation = 'session_holds' then case scope when 'own row' then 'hold I made' when 'own time' then 'hold on my time' when 'supervised row' then 'supervised hold' else 'colleague hold' end
+    when relation = 'session_groups' then whose || ' group'
+    when relation = 'therapist_availability' then whose || ' hours 1'
+    when relation = 'availability_exceptions' then case when scope in ('own organization', 'other organization') then 'holiday' else whose || ' time off' end
+    when relation = 'payers' then 'payer'
+    when relation = 'client_coverages' then whom || ' coverage'
+    when relation = 'client_preferred_hours' then whom || ' preference'
+    when relation = 'buffer_rules' then 'buffer'
+    when relation = 'cancellation_rules' then 'rule'
+    when relation = 'session_series' then
+      case scope when 'own row' then 'my' when 'assigned client' then 'mine' when 'client for review' then 'reviewed' when 'supervised row' then 'supervised'
+        when 'a team of an assigned client' then 'my team' when 'a team of a client for review' then 'reviewed team'
+        when 'a team of an unassigned client' then 'colleague team' else 'colleague' end || ' series'
+    when relation = 'session_teams' then whom || ' team'
+    when relation = 'waitlist_entries' then whom || ' entry'
+    when relation = 'waitlist_times' then whom || ' wanted time'
+    when relation = 'session_holds' then case scope when 'an offer to an own child' then 'offer to my child' when 'an offer to another family' then 'offer to another family' when 'an offer of own time' then 'offer on my time' when 'own row' then 'hold I made' when 'own time' then 'hold on my time' when 'supervised row' then 'supervised hold' else 'colleague hold' end
     when relation = 'supervisions' then case when mine then 'my' else 'colleague' end || ' supervision'
     when relation = 'client_guardians' then case when mine then 'my' else 'colleague' end || ' guardianship'
     when relation in ('referrals', 'referral_summaries') then case when mine then 'my' else 'colleague' end || ' referral'
@@ -185,6 +253,21 @@ begin
       'supervisor_id', access.id(here || case when mine then ' me' else ' supervised' end), 'therapist_id', access.id(here || ' colleague'), 'starts_on', today)
     when 'client_guardians' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' caseload'), 'user_id', case when mine then this.login else newcomer end, 'relationship', 'parent', 'starts_on', today)
+    when 'payers' then pg_catalog.jsonb_build_object('name', 'New for ' || this.persona)
+    when 'client_coverages' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' free'), 'payer_id', access.id(here || ' payer'), 'starts_on', today)
+    when 'client_preferred_hours' then pg_catalog.jsonb_build_object(
+      'client_id', access.id(here || ' free'), 'weekday', 1, 'local_start', '08:00', 'local_end', '18:00', 'effective_from', today, 'time_zone', 'UTC')
+    when 'therapist_availability' then pg_catalog.jsonb_build_object(
+      'therapist_id', access.id(here || ' me'), 'weekday', 1, 'local_start', '08:00', 'local_end', '18:00', 'effective_from', '2001-01-01', 'effective_until', '2001-12-31', 'time_zone', 'UTC')
+    when 'availability_exceptions' then pg_catalog.jsonb_build_object(
+      'therapist_id', access.id(here || ' me'), 'kind', 'extra_hours', 'start_time', access.at(600), 'end_time', access.at(601), 'time_zone', 'UTC')
+    when 'buffer_rules' then pg_catalog.jsonb_build_object('service_id', access.id(here || ' service'), 'therapist_id', access.id(here || ' supervised'), 'minutes_after', 5)
+    when 'cancellation_rules' then '{"role": "supervisor", "minimum_notice_hours": 1}'
+    when 'session_series' then pg_catalog.jsonb_build_object('therapist_id', access.id(here || ' me'))
+    when 'session_teams' then pg_catalog.jsonb_build_object(
+      'client_id', access.id(here || ' free'), 'service_id', access.id(here || ' team service'), 'start_time', access.at(30), 'end_time', access.at(31))
+    when 'waitlist_entries' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' mine'))
+    when 'waitlist_times' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' mine'), 'weekday', 7)
     when 'session_groups' then pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || ' me'), 'service_id', access.id(here || ' group service'), 'start_time', access.at(30), 'end_time', access.at(31))
     when 'sessions' then pg_catalog.jsonb_build_object(
@@ -215,6 +298,15 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'services' then '{"name": "Renamed"}'
     when relation in ('care_team_assignments', 'supervisions', 'client_guardians') then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation = 'session_groups' then pg_catalog.jsonb_build_object('end_time', access.at(20))
+    when relation = 'session_teams' then pg_catalog.jsonb_build_object('end_time', access.at(22))
+    when relation = 'payers' then pg_catalog.jsonb_build_object('name', 'Renamed by ' || of_world)
+    when relation = 'client_coverages' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
+    when relation in ('client_preferred_hours', 'therapist_availability', 'waitlist_times') then '{"local_end": "19:00"}'
+    when relation = 'buffer_rules' then '{"minutes_after": 10}'
+    when relation = 'cancellation_rules' then '{"minimum_notice_hours": 2}'
+    when relation = 'availability_exceptions' then '{"status": "cancelled"}'
+    when relation = 'session_series' then '{"status": "ended"}'
+    when relation = 'waitlist_entries' then '{"status": "withdrawn"}'
     when relation = 'sessions' then '{"status": "in_progress"}'
     when relation = 'session_holds' then '{"status": "released"}'
     when relation = 'access_alerts' then '{"acknowledged_at": "2099-01-01T00:00:00Z"}'
@@ -229,13 +321,59 @@ create or replace function access.change(of_world text, relation text) returns j
     else '{"status": "declined"}' end::jsonb
 $$;
 
+create or replace function access.time(starts integer) returns jsonb language sql stable set search_path = '' as $$
+  select pg_catalog.jsonb_build_object('time_zone', 'UTC', 'start_time', access.at(starts), 'start_time_offset_minutes', 0,
+    'end_time', access.at(starts + 1), 'end_time_offset_minutes', 0)
+$$;
+-- The requests of scheduling, each of a time and rows that no other one is about.
+create or replace function access.request(of_world text, rpc text, scope text) returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  this access.worlds := (select it from access.worlds it where it.world = of_world);
+  here text := case scope when 'other organization' then this.elsewhere else of_world end;
+  whose text := case scope when 'own row' then 'me' else 'colleague' end;
+  me text := here || ' ' || whose;
+  client text := here || case when scope = 'own row' then ' mine' else ' theirs' end;
+begin
+  return case rpc
+    when 'find_open_times' then pg_catalog.jsonb_build_object(
+      'therapist_ids', pg_catalog.jsonb_build_array(access.id(me)), 'client_id', access.id(client), 'service_code', '97153', 'duration_minutes', 60,
+      'range_start', access.at(80), 'range_end', access.at(90), 'time_zone', 'UTC')
+    when 'join_slot' then pg_catalog.jsonb_build_object('group_id', access.id(me || ' group'), 'client_id', access.id(client))
+    when 'move_session' then access.time(44) || pg_catalog.jsonb_build_object('session_id', access.id(me || ' moved'), 'version', 1)
+    when 'swap_sessions' then pg_catalog.jsonb_build_object(
+      'session_id', access.id(me || ' one'), 'version', 1, 'other_session_id', access.id(me || ' other'), 'other_version', 1, 'exchange', 'times')
+    when 'substitute_therapist' then pg_catalog.jsonb_build_object(
+      'therapist_id', access.id(me), 'substitute_id', access.id(here || case whose when 'me' then ' colleague' else ' me' end), 'from', access.at(59), 'to', access.at(64))
+    when 'update_series' then pg_catalog.jsonb_build_object(
+      'series_id', access.target(of_world, 'session_series', scope), 'version', 1, 'from', access.at(0), 'time_zone', 'UTC',
+      'occurrences', pg_catalog.jsonb_build_array(access.time(72) - 'time_zone'),
+      'recurrence', pg_catalog.jsonb_build_object('rule', 'FREQ=WEEKLY;COUNT=1', 'local_start', (current_date + 33)::timestamp, 'exdates', '[]'::jsonb))
+    when 'set_availability' then pg_catalog.jsonb_build_object(
+      'therapist_id', access.id(me), 'time_zone', 'UTC', 'effective_from', current_date + 300, 'effective_until', current_date + 301,
+      'hours', '[{"weekday": 1, "local_start": "08:00", "local_end": "18:00"}]'::jsonb)
+    when 'add_exception' then access.time(600) || pg_catalog.jsonb_build_object('kind', 'extra_hours', 'therapist_id', access.id(me))
+    when 'cancel_exception' then pg_catalog.jsonb_build_object('exception_id', access.target(of_world, 'availability_exceptions', scope))
+    when 'join_waitlist' then pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'service_code', '97156', 'duration_minutes', 60, 'wanted_from', current_date + 2, 'time_zone', 'UTC',
+      'wanted_times', '[{"weekday": 1, "local_start": "08:00", "local_end": "18:00"}]'::jsonb)
+    when 'leave_waitlist' then pg_catalog.jsonb_build_object('waitlist_entry_id', access.target(of_world, 'waitlist_entries', scope))
+    when 'answer_offer' then pg_catalog.jsonb_build_object('hold_key', access.target(of_world, 'session_holds', scope), 'answer', 'decline') end;
+end
+$$;
+
 create or replace function access.arguments(of_world text, rpc text, scope text) returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   this access.worlds := (select it from access.worlds it where it.world = of_world);
   here text := case scope when 'other organization' then this.elsewhere else of_world end;
   mine boolean := scope = 'own row';
 begin
+  if rpc in ('find_open_times', 'join_slot', 'move_session', 'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception',
+    'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer')
+  then
+    return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
+  end if;
   return case rpc
+    when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
     when 'hold_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || case when mine then ' me' else ' colleague' end), 'client_id', access.id(here || case when mine then ' mine' else ' theirs' end),
       'time_zone', 'UTC', 'service_code', '97153', 'occurrences', pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
@@ -243,7 +381,8 @@ begin
     when 'confirm_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'hold_key', access.id(here || case when mine then ' hold for me' else ' colleague hold' end)))
     when 'cancel_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
-      'session_ids', pg_catalog.jsonb_build_array(access.id(here || case when mine then ' my last session' else ' colleague last session' end)), 'cancelled_by', 'clinic'))
+      'session_ids', pg_catalog.jsonb_build_array(access.id(here || case when mine then ' my last session' else ' colleague last session' end)),
+      'cancelled_by', case this.persona when 'client' then 'client' else 'clinic' end))
     when 'archive_client' then pg_catalog.jsonb_build_object('client', access.id(here || ' free'))
     when 'break_glass' then pg_catalog.jsonb_build_object('organization', access.id(here), 'reason', 'The clinic cannot sign in', 'minutes', 5)
     when 'custom_access_token_hook' then pg_catalog.jsonb_build_object('event', pg_catalog.jsonb_build_object('user_id', this.login, 'claims', '{}'::jsonb))

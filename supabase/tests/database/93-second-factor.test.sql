@@ -1,7 +1,7 @@
 -- The second factor: where an organization or a role demands one, a token without it reaches nothing sensitive. And the
 -- active organization, which a user chooses and a claim names.
 begin;
-select plan(31);
+select plan(32);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Dora is admin of North, and stands for Birch there; she treats in South.
@@ -23,6 +23,7 @@ insert into public.access_alerts (organization_id, kind) values (tests.id('north
 insert into audit.events (organization_id, action, decision, code) values (tests.id('north'), 'rpc.hold_sessions', 'deny', 'forbidden');
 insert into public.service_accounts (organization_id, name, scopes) values (tests.id('north'), 'partner', '{schedule:read}');
 select tests.add_session('a session', 'north', '10:00'), tests.add_hold('a hold', 'north', '12:00'), tests.add_group('a group', 'north', '14:00');
+select tests.fill_schedule('north');
 
 create temp view sensitive as
 select 'user_roles' as name, organization_id from public.user_roles
@@ -36,6 +37,17 @@ union all select 'client_guardians', organization_id from public.client_guardian
 union all select 'sessions', organization_id from public.sessions
 union all select 'session_holds', organization_id from public.session_holds
 union all select 'session_groups', organization_id from public.session_groups
+union all select 'payers', organization_id from public.payers
+union all select 'client_coverages', organization_id from public.client_coverages
+union all select 'therapist_availability', organization_id from public.therapist_availability
+union all select 'client_preferred_hours', organization_id from public.client_preferred_hours
+union all select 'availability_exceptions', organization_id from public.availability_exceptions
+union all select 'buffer_rules', organization_id from public.buffer_rules
+union all select 'session_series', organization_id from public.session_series
+union all select 'session_teams', organization_id from public.session_teams
+union all select 'waitlist_entries', organization_id from public.waitlist_entries
+union all select 'waitlist_times', organization_id from public.waitlist_times
+union all select 'cancellation_rules', organization_id from public.cancellation_rules
 union all select 'referrals', organization_id from public.referrals
 union all select 'access_alerts', organization_id from public.access_alerts
 union all select 'service_accounts', organization_id from public.service_accounts
@@ -57,7 +69,7 @@ grant execute on function pg_temp.seen, pg_temp.code to authenticated;
 
 -- acting as Dora
 select tests.authenticate_as(tests.id('dora login'));
-select is(pg_temp.seen('north'), 18::bigint, 'where no second factor is demanded, a token without one sees every sensitive relation');
+select is(pg_temp.seen('north'), 29::bigint, 'where no second factor is demanded, a token without one sees every sensitive relation');
 select tests.clear_authentication();
 update public.organizations set requires_mfa = true where id = tests.id('north');
 select tests.authenticate_as(tests.id('dora login'));
@@ -78,9 +90,20 @@ select results_eq(
     union all select pg_temp.code(public.confirm_sessions(jsonb_build_object('hold_key', tests.id('a hold'))))
     union all select pg_temp.code(public.cancel_sessions(jsonb_build_object('session_ids', jsonb_build_array(tests.id('a session')), 'cancelled_by', 'clinic')))
     union all select pg_temp.code(public.archive_client(tests.id('north aspen'))) $$,
-  array_fill('mfa_required'::text, array[4]), 'every operation answers mfa_required');
+  array_fill('mfa_required'::text, array[4]), 'booking and archiving answer mfa_required');
+create function pg_temp.called(rpc text) returns text language plpgsql as $$
+declare answer jsonb;
+begin
+  execute format('select public.%I(jsonb_build_object(''organization_id'', tests.id(''north'')))', rpc) into answer;
+  return pg_temp.code(answer);
+end
+$$;
+select is_empty(
+  $$ select proname, pg_temp.called(proname) from pg_proc
+    where pronamespace = 'public'::regnamespace and proargnames[1] = 'request' and pg_temp.called(proname) <> 'mfa_required' $$,
+  'and so does every other operation');
 select tests.authenticate_as(tests.id('dora login'), 'aal2');
-select is(pg_temp.seen('north'), 18::bigint, 'with the second factor everything is in sight again');
+select is(pg_temp.seen('north'), 29::bigint, 'with the second factor everything is in sight again');
 select is(pg_temp.code(public.archive_client(tests.id('north aspen'))), 'granted', 'and operations are granted');
 select tests.authenticate_as(tests.id('dora login'), 'aal3');
 select is(pg_temp.seen('north'), 0::bigint, 'a level that is not known is no second factor');
@@ -97,7 +120,7 @@ update public.organizations set requires_mfa = false where id = tests.id('north'
 update public.roles set requires_mfa = true where role = 'therapist';
 select tests.authenticate_as(tests.id('dora login'));
 select is(pg_temp.seen('south'), 0::bigint, 'where a role demands one, a token without it sees nothing of that organization');
-select is(pg_temp.seen('north'), 18::bigint, 'and still sees where the user has other roles');
+select is(pg_temp.seen('north'), 29::bigint, 'and still sees where the user has other roles');
 select tests.clear_authentication();
 update public.user_roles set expires_at = now() where id = tests.id('dora south role');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('dora login'), 'internal_ops');

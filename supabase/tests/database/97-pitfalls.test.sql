@@ -1,6 +1,6 @@
 -- The pitfalls of row-level security that the other files do not name: each a question to the catalog.
 begin;
-select plan(6);
+select plan(12);
 
 create temp view our_uniques as
 select index.indrelid, table_class.relname as table_name, index_class.relname as index_name,
@@ -66,6 +66,61 @@ select is_empty(
       and granted.grantee in ('authenticated'::regrole, 'anon'::regrole, 'service_role'::regrole)
       and granted.privilege_type <> 'SELECT' $$,
   'inserts and updates are granted by column, never on a whole table');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Every RPC that takes a request, found in the catalog: who is nobody here learns nothing
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
+select tests.create_user('noah login');
+select tests.fill_schedule('north'), tests.add_session('a session', 'north', '10:00'), tests.add_hold('a hold', 'north', '12:00'),
+  tests.add_group('a group', 'north', '14:00');
+
+create temp view operations as
+select proname::text as name from pg_proc where pronamespace = 'public'::regnamespace and proargnames[1] = 'request';
+create temp table requests (field text, row_label text);
+insert into requests values
+  ('therapist_id', 'north rosa'), ('client_id', 'north birch'), ('session_id', 'a session'), ('hold_key', 'a hold'),
+  ('series_id', 'north series'), ('group_id', 'a group'), ('team_id', 'north team'), ('exception_id', 'north time off'),
+  ('waitlist_entry_id', 'north entry'), ('organization_id', 'north'), ('session_ids', 'a session'), ('therapist_ids', 'north rosa'),
+  ('client_ids', 'north birch');
+-- What each operation answers to a request with the id of a row of North, or of none.
+create function pg_temp.answers(login text, of_north boolean) returns table (operation text, field text, code text) language plpgsql as $$
+declare
+  row_label text;
+  named jsonb;
+begin
+  for operation in select name from operations loop
+    delete from app.call_counts where user_id = tests.id(login);
+    for field, row_label in select requests.field, requests.row_label from requests loop
+      named := to_jsonb(case when of_north then tests.id(row_label) else gen_random_uuid() end);
+      perform tests.authenticate_as(tests.id(login));
+      execute format('select public.%I(%L) #>> ''{problem,code}''', operation,
+        jsonb_build_object(field, case when field ~ 's$' then jsonb_build_array(named) else named end))
+      into code;
+      perform tests.clear_authentication();
+      return next;
+    end loop;
+  end loop;
+end
+$$;
+
+select cmp_ok((select count(*)::integer from operations), '>=', 16, 'there are operations to check');
+select is_empty(
+  $$ select name from operations where has_function_privilege('anon', format('public.%I(jsonb, text)', name), 'execute') $$,
+  'anon calls no operation');
+select is_empty(
+  $$ select operation, field, code from pg_temp.answers(null, true) where code is distinct from 'unauthenticated' $$,
+  'nor does a token without a user');
+select is_empty(
+  $$ select operation, field, code from pg_temp.answers('south admin login', true) where code is distinct from 'not_found' $$,
+  'to the admin of another clinic no row of this one exists, by whatever id');
+select is_empty(
+  $$ select operation, field, code from pg_temp.answers('noah login', true) where code is distinct from 'not_found' $$,
+  'nor to a user without a role');
+select is_empty(
+  $$ select operation, field, code from pg_temp.answers('north admin login', false) where code is distinct from 'not_found' $$,
+  'to an admin there is no row by an id that is nobody''s');
 
 select * from finish();
 rollback;

@@ -67,7 +67,7 @@ describe("the booking flow through supabase-js and src/lib", () => {
       cancelledBy: "client",
       reason: "ill",
     });
-    expect(outcome.cancelled).toEqual([{ id: session.id, kind: "session" }]);
+    expect(outcome.cancelled).toEqual([{ id: session.id, kind: "session", late: false }]);
     await expectLedgerIsSound();
   });
 

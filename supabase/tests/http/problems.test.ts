@@ -2,8 +2,17 @@ import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
 import { startFunctions } from "../../../scripts/stack/index.ts";
 import type { ProblemCode } from "../../../src/lib/problems.ts";
-import { call, countRows, expectProblem, hold, holdBody, letExpire, time } from "../support/calls.ts";
-import { type Clinic, createClinic } from "../support/clinic.ts";
+import {
+  call,
+  confirm,
+  countRows,
+  expectProblem,
+  hold,
+  holdBody,
+  letExpire,
+  time,
+} from "../support/calls.ts";
+import { type Clinic, createClinic, TIME_ZONE } from "../support/clinic.ts";
 import { expectLedgerIsSound, sql, stack } from "../support/stack.ts";
 
 /** For every problem code of the contract, a way to meet it. A code without one does not compile. */
@@ -62,11 +71,32 @@ const produce: Record<Exclude<ProblemCode, "internal_error">, (clinic: Clinic) =
   therapist_unavailable: async (clinic) => {
     const away = time(30, 0, 1440);
     await sql`
-      insert into public.calendar_claims
-        (claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind)
-      values (${randomUUID()}, ${clinic.rosa.id}, 0, 'therapist', ${clinic.id},
-        tstzrange(${away.start_time}, ${away.end_time}), ${randomUUID()}, 'time_off')`;
+      insert into public.availability_exceptions
+        (organization_id, therapist_id, kind, start_time, end_time, time_zone)
+      values (${clinic.id}, ${clinic.rosa.id}, 'time_off', ${away.start_time}, ${away.end_time}, ${TIME_ZONE})`;
     return call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(30, 16)));
+  },
+  sessions_in_the_way: async (clinic) => {
+    await hold(clinic, time(30, 16));
+    return call("availability", clinic.scheduler, {
+      action: "add_exception",
+      kind: "time_off",
+      therapist_id: clinic.rosa.id,
+      time_zone: TIME_ZONE,
+      ...time(30, 12, 720),
+    });
+  },
+  group_full: async (clinic) => {
+    const group = { service_code: "97154", client_id: undefined, client_ids: [clinic.aspen], capacity: 1 };
+    const { holds } = await hold(clinic, time(30, 16), group);
+    const [row] = await sql`select group_id from public.session_holds where id = ${holds[0]?.hold_key ?? ""}`;
+    return call("sessions-join", clinic.rosa.user, { group_id: row?.group_id, client_id: clinic.birch });
+  },
+  stale_version: async (clinic) => {
+    const { hold_key } = await hold(clinic, time(30, 16));
+    const { session } = await confirm(clinic.rosa.user, hold_key);
+    const move = { action: "move", session_id: session.id, version: 99, time_zone: TIME_ZONE };
+    return call("sessions-reschedule", clinic.rosa.user, { ...move, ...time(31, 16) });
   },
   idempotency_in_flight: async (clinic) => {
     // Another transaction is in the middle of the same call: it holds the key's lock and does not end yet.

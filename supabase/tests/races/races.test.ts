@@ -1,81 +1,18 @@
 // Races with real concurrency: many connections, no order imposed, and after each the invariant.
 
-import postgres from "postgres";
+import type postgres from "postgres";
 import { beforeEach, describe, expect, it } from "vitest";
-import { call, type FunctionName, hold, holdBody, letExpire, time } from "../support/calls.ts";
-import { type Clinic, createClinic, createUser, TIME_ZONE, type User } from "../support/clinic.ts";
-import { expectLedgerIsSound, sql, stack } from "../support/stack.ts";
+import { hold, holdBody, letExpire, time } from "../support/calls.ts";
+import { type Clinic, createClinic, TIME_ZONE, type User } from "../support/clinic.ts";
+import { ask, at, createSchedulers, rpc, tally, withDatabaseClients } from "../support/concurrency.ts";
+import { expectLedgerIsSound, sql } from "../support/stack.ts";
 
 let clinic: Clinic;
 beforeEach(async () => {
   clinic = await createClinic();
 });
 
-interface Answer {
-  status: number;
-  code: string | undefined;
-  data: unknown;
-}
-
-async function ask(name: FunctionName, user: User, body: unknown): Promise<Answer> {
-  const response = await call(name, user, body);
-  const { code, data } = (await response.json()) as { code?: string; data?: unknown };
-  return { status: response.status, code, data };
-}
-
-/** How often each outcome was given: `201`, or the problem's code. */
-function tally(answers: Answer[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { status, code } of answers) {
-    const outcome = code ?? String(status);
-    counts[outcome] = (counts[outcome] ?? 0) + 1;
-  }
-  return counts;
-}
-
-/** Signs everybody in before the race, so that they start together. */
-async function users(howMany: number): Promise<User[]> {
-  const schedulers = await Promise.all(
-    Array.from({ length: howMany }, () => createUser("internal_ops", clinic.id)),
-  );
-  await Promise.all(schedulers.map((user) => user.token()));
-  return schedulers;
-}
-
-const at = <T>(items: T[], index: number): T => items[index % items.length] as T;
-
-/** Clients of the database itself, each with a connection of its own. */
-async function withDatabaseClients<T>(
-  howMany: number,
-  work: (client: postgres.Sql, index: number) => Promise<T>,
-): Promise<T[]> {
-  const clients = Array.from({ length: howMany }, () =>
-    postgres(stack.databaseUrl, { max: 1, onnotice: () => {} }),
-  );
-  try {
-    await Promise.all(clients.map((client) => client`select 1`));
-    return await Promise.all(clients.map(work));
-  } finally {
-    await Promise.all(clients.map((client) => client.end()));
-  }
-}
-
-/** Calls an RPC on a database connection as a user, as PostgREST would. */
-async function rpc(
-  client: postgres.Sql,
-  user: User,
-  name: "hold_sessions" | "confirm_sessions" | "cancel_sessions",
-  request: object,
-): Promise<{ data?: unknown; problem?: { code: string } }> {
-  return client.begin(async (transaction) => {
-    const claims = JSON.stringify({ sub: user.id, role: "authenticated", aal: "aal1" });
-    await transaction`select set_config('request.jwt.claims', ${claims}, true)`;
-    await transaction`set local role authenticated`;
-    const [row] =
-      await transaction`select public.${transaction(name)}(${transaction.json(request as never)}) as answer`;
-    return row?.answer;
-  });
-}
+const users = (howMany: number) => createSchedulers(clinic.id, howMany);
 
 describe("races", () => {
   it("64 clients on one slot: exactly one hold", async () => {

@@ -5,7 +5,17 @@ import { offsetMinutes } from "../../../src/lib/timezone.ts";
 import { type Clinic, TIME_ZONE, type User } from "./clinic.ts";
 import { sql, stack } from "./stack.ts";
 
-export type FunctionName = "sessions-hold" | "sessions-confirm" | "sessions-cancel";
+export type FunctionName =
+  | "availability"
+  | "sessions-availability"
+  | "sessions-cancel"
+  | "sessions-confirm"
+  | "sessions-hold"
+  | "sessions-join"
+  | "sessions-preview"
+  | "sessions-reschedule"
+  | "sessions-series"
+  | "waitlist";
 
 /** A raw call of an Edge Function, as any HTTP client would make it. */
 export async function call(

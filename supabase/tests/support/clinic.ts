@@ -116,7 +116,17 @@ export async function createTherapist(organizationId: string): Promise<Therapist
   await sql`
     insert into public.therapists (id, organization_id, user_id, display_name, credential)
     values (${id}, ${organizationId}, ${user.id}, 'A therapist', 'RBT')`;
+  await workRoundTheClock(organizationId, id);
   return { id, user };
+}
+
+/** Weekly hours without a gap, for tests that are not about hours. */
+async function workRoundTheClock(organizationId: string, therapistId: string): Promise<void> {
+  await sql`
+    insert into public.therapist_availability (
+      organization_id, therapist_id, weekday, local_start, local_end, effective_from, time_zone)
+    select ${organizationId}, ${therapistId}, weekday, '00:00', '24:00', '2020-01-01', ${TIME_ZONE}
+    from generate_series(1, 7) weekday`;
 }
 
 export async function createClient(organizationId: string): Promise<string> {

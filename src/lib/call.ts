@@ -1,0 +1,82 @@
+/** One call of an Edge Function by supabase-js: the answer, parsed, or a `HoldfastError`. */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { z } from "zod";
+import { HoldfastError, toAppProblem } from "./errors.ts";
+import { type Problem, problemSchema, toProblem } from "./problems.ts";
+
+export interface CallOptions {
+  /**
+   * Names this attempt, 1 to 255 visible ASCII characters: a repeated call with the same key and request gets the first
+   * success again instead of a second effect. Left out, each call gets a key of its own.
+   */
+  idempotencyKey?: string;
+  /** Gives up waiting. The promise rejects with the signal's reason; the effect may have happened all the same. */
+  signal?: AbortSignal;
+}
+
+// Where nobody says how long to wait.
+const RETRY_SECONDS = 0.25;
+
+/** One call of a function: its parsed answer, or a HoldfastError. */
+export async function call<Response_ extends z.ZodType>(
+  supabase: SupabaseClient,
+  name: string,
+  body: Record<string, unknown>,
+  response: Response_,
+  { idempotencyKey = crypto.randomUUID(), signal }: CallOptions,
+): Promise<z.output<Response_>> {
+  const answer: { data: unknown; error: unknown; response?: Response } = await supabase.functions.invoke(
+    name,
+    {
+      body,
+      headers: { "Idempotency-Key": idempotencyKey },
+      ...(signal && { signal }),
+    },
+  );
+  if (answer.error) throw await failure(answer.error, answer.response, signal);
+
+  const parsed = response.safeParse(answer.data);
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError(
+    toAppProblem(toProblem("internal_error", { detail: "The answer could not be read." })),
+    {
+      cause: parsed.error,
+      requestId: answer.response?.headers.get("x-request-id") ?? null,
+    },
+  );
+}
+
+async function failure(error: unknown, response: Response | undefined, signal: AbortSignal | undefined) {
+  if (signal?.aborted) return signal.reason;
+  if (!response) return new HoldfastError(toAppProblem(unavailable()), { cause: error });
+
+  const parsed = problemSchema.safeParse(await response.json().catch(() => undefined));
+  const problem = parsed.success ? parsed.data : problemOfStatus(response);
+  return new HoldfastError(toAppProblem(problem), {
+    cause: error,
+    requestId: response.headers.get("x-request-id"),
+  });
+}
+
+/** The problem of an answer that is none of ours: what stands between app and function speaks its own language. */
+function problemOfStatus(response: Response): Problem {
+  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+  switch (response.status) {
+    case 401:
+      return toProblem("unauthenticated");
+    case 403:
+      return toProblem("forbidden");
+    case 413:
+      return toProblem("payload_too_large");
+    case 429:
+      return toProblem("rate_limited", { retry_after: retryAfter >= 0 ? retryAfter : 1 });
+    default:
+      return unavailable(retryAfter);
+  }
+}
+
+function unavailable(retryAfter = Number.NaN): Problem {
+  return toProblem("unavailable", {
+    retry_after: retryAfter >= 0 ? retryAfter : RETRY_SECONDS,
+  });
+}

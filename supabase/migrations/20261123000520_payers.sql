@@ -1,0 +1,109 @@
+-- Payers: who pays for a client's services, and what they allow at once.
+--
+-- Promises
+--   * A client is covered by at most one payer a day.
+--   * Where the payer of the day bars supervision beside direct treatment, the supervision takes the client whole.
+
+create table public.payers (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null references public.organizations (id),
+  name text not null,
+  allows_concurrent_supervision boolean not null default true,
+  created_at timestamptz not null,
+  created_by uuid,
+  updated_at timestamptz not null,
+  updated_by uuid,
+  constraint payers_organization_id_id_key unique (organization_id, id),
+  constraint payers_name_unique unique (organization_id, name),
+  constraint payers_name_length check (length(name) between 1 and 200)
+);
+comment on table public.payers is 'An insurer or programme that pays for services.';
+comment on column public.payers.allows_concurrent_supervision is
+  'Whether 97155 may run beside 97153 on one client: most payers allow it, TRICARE bars it.';
+select app.add_stamps('public.payers');
+
+create table public.client_coverages (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null,
+  client_id uuid not null,
+  payer_id uuid not null,
+  starts_on date not null,
+  ends_on date,
+  created_at timestamptz not null,
+  created_by uuid,
+  updated_at timestamptz not null,
+  updated_by uuid,
+  constraint client_coverages_client_fkey
+    foreign key (organization_id, client_id) references public.clients (organization_id, id),
+  constraint client_coverages_payer_fkey
+    foreign key (organization_id, payer_id) references public.payers (organization_id, id),
+  constraint client_coverages_date_order check (ends_on >= starts_on),
+  constraint client_coverages_one_payer_a_day exclude using gist (
+    client_id with =, daterange(starts_on, ends_on, '[]') with &&)
+);
+comment on table public.client_coverages is
+  'Which payer covers a client, from starts_on to ends_on inclusive, in the organization''s zone.';
+create index client_coverages_client_idx on public.client_coverages (organization_id, client_id);
+create index client_coverages_payer_idx on public.client_coverages (organization_id, payer_id);
+select app.add_stamps('public.client_coverages');
+
+create function app.bars_concurrency(organization uuid, client uuid, during tstzrange)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select
+    from public.client_coverages coverage
+    join public.payers payer on payer.organization_id = coverage.organization_id and payer.id = coverage.payer_id
+    join public.organizations clinic on clinic.id = coverage.organization_id
+    where coverage.organization_id = organization
+      and coverage.client_id = client
+      and not payer.allows_concurrent_supervision
+      and (upper(during) at time zone clinic.time_zone)::date >= coverage.starts_on
+      and (coverage.ends_on is null or (lower(during) at time zone clinic.time_zone)::date <= coverage.ends_on));
+end
+$$;
+comment on function app.bars_concurrency is
+  'Whether a payer of the client on any day of the range bars supervision beside direct treatment. A client without a '
+  'payer is not barred.';
+
+alter table public.payers enable row level security;
+alter table public.client_coverages enable row level security;
+
+grant select,
+  insert (organization_id, name, allows_concurrent_supervision),
+  update (name, allows_concurrent_supervision)
+on public.payers to authenticated, service_role;
+grant select,
+  insert (organization_id, client_id, payer_id, starts_on, ends_on),
+  update (starts_on, ends_on)
+on public.client_coverages to authenticated, service_role;
+
+create policy "those who deliver or schedule see the payers" on public.payers
+  for select to authenticated
+  using (organization_id = any ((select app.org_ids_with_role(
+    'therapist', 'supervisor', 'internal_ops', 'admin', 'super_admin'))::uuid[]));
+create policy "schedulers add payers" on public.payers
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+create policy "schedulers change payers" on public.payers
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+
+create policy "schedulers see coverages" on public.client_coverages
+  for select to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[]));
+create policy "schedulers add coverages" on public.client_coverages
+  for insert to authenticated
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+create policy "schedulers change coverages" on public.client_coverages
+  for update to authenticated
+  using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]))
+  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
+
+select app.require_second_factor('public.payers');
+select app.require_second_factor('public.client_coverages');
