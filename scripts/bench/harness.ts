@@ -1,15 +1,36 @@
-// What every benchmark needs: progress, order statistics, a line that says what it ran on, tables, and the part of
-// docs/benchmarks.md that it keeps up to date.
+// What every benchmark needs: progress, a server's settings, order statistics, a line that says what it ran on, tables,
+// and the part of docs/benchmarks.md that it keeps up to date.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
-import type { Sql } from "postgres";
+import postgres, { type Sql } from "postgres";
 
 const started = performance.now();
 
 /** Says on stderr how far a run is; stdout is for results. */
 export function progress(line: string): void {
   process.stderr.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+}
+
+/** Settings for a database that is thrown away, and nothing that runs by itself beside the measurement. */
+export async function prepareServer(adminUrl: string): Promise<void> {
+  const admin = postgres(adminUrl, { max: 1, onnotice: () => {} });
+  try {
+    for (const setting of [
+      "fsync = off",
+      "full_page_writes = off",
+      "max_wal_size = '8GB'",
+      "autovacuum = off",
+    ]) {
+      await admin.unsafe(`alter system set ${setting}`);
+    }
+    await admin`select pg_reload_conf()`;
+    await admin.unsafe("grant create on database postgres to postgres");
+    // The reload is a signal: give it time before the settings are read.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  } finally {
+    await admin.end();
+  }
 }
 
 /** The value below which `share` of the values lie, by nearest rank. */

@@ -3,7 +3,16 @@
 import { readFile, writeFile } from "node:fs/promises";
 import postgres, { type Sql } from "postgres";
 import { type Stack, startStack } from "../stack/index.ts";
-import { machineLine, progress, quantile, replaceBlock, type Spread, spread, table } from "./harness.ts";
+import {
+  machineLine,
+  prepareServer,
+  progress,
+  quantile,
+  replaceBlock,
+  type Spread,
+  spread,
+  table,
+} from "./harness.ts";
 import { loadNetwork, type Network } from "./network.ts";
 import { type Query, queriesOf, type Role, roles } from "./rls-cases.ts";
 import {
@@ -106,27 +115,6 @@ async function makeReport(stack: Stack, options: RlsOptions): Promise<Report> {
     return report;
   } finally {
     await sql.end();
-  }
-}
-
-/** Settings for a database that is thrown away, and nothing that runs by itself beside the measurement. */
-async function prepareServer(adminUrl: string): Promise<void> {
-  const admin = postgres(adminUrl, { max: 1, onnotice: () => {} });
-  try {
-    for (const setting of [
-      "fsync = off",
-      "full_page_writes = off",
-      "max_wal_size = '8GB'",
-      "autovacuum = off",
-    ]) {
-      await admin.unsafe(`alter system set ${setting}`);
-    }
-    await admin`select pg_reload_conf()`;
-    await admin.unsafe("grant create on database postgres to postgres");
-    // The reload is a signal: give it time before the settings are read.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  } finally {
-    await admin.end();
   }
 }
 
