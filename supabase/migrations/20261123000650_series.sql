@@ -33,7 +33,7 @@ create table public.session_series (
     foreign key (organization_id, service_id) references public.services (organization_id, id),
   constraint session_series_continues_fkey
     foreign key (organization_id, continues_series_id) references public.session_series (organization_id, id),
-  constraint session_series_rule_length check (length(rule) between 1 and 1000),
+  constraint session_series_rule_length check (length(rule) between 1 and 1050),
   constraint session_series_duration_range check (duration_minutes between 1 and 1440),
   constraint session_series_status_known check (status in ('held', 'active', 'ended'))
 );
@@ -42,7 +42,8 @@ comment on table public.session_series is
   'holds are confirmed, ended when nothing of it is booked from some day on.';
 comment on column public.session_series.client_id is 'Null for a series of groups, whose clients are those of its sessions.';
 comment on column public.session_series.therapist_id is 'Null for a series of teams, whose therapists are those of its sessions.';
-comment on column public.session_series.rule is 'RFC 5545 RECUR, without the RRULE: prefix; null for a plain list of times.';
+comment on column public.session_series.rule is 'RFC 5545 RECUR, without the RRULE: prefix; null for a plain list of times. Requests have at most 1000 characters; an '
+  'edit may put an UNTIL in the place of a COUNT.';
 comment on column public.session_series.local_start is 'Wall clock of time_zone: DTSTART.';
 comment on column public.session_series.exdates is
   'Occurrences, by their local start, that the rule names and that are not to be booked: left out, skipped or cancelled.';

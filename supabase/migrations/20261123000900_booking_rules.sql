@@ -361,6 +361,21 @@ end
 $$;
 comment on function app.alternatives is 'Nearest bookable times of a booking, as the wire has them.';
 
+create function app.times_besides(bookings app.booking[], index integer)
+returns tstzmultirange
+language sql
+immutable
+set search_path = ''
+as $$
+  select coalesce(range_agg(tstzrange(
+    other.start_time - make_interval(mins => other.buffer_before_minutes + other.buffer_after_minutes),
+    other.end_time + make_interval(mins => other.buffer_before_minutes + other.buffer_after_minutes))), '{}')
+  from unnest(bookings) other
+  where other.index <> times_besides.index
+$$;
+comment on function app.times_besides is
+  'What the other bookings of a call want, with what they keep free: no alternative for one of them.';
+
 create function app.refuse_conflicts(bookings app.booking[], conflicts jsonb, ignoring uuid[] default '{}')
 returns void
 language plpgsql
@@ -372,7 +387,6 @@ declare
     select booking from unnest(bookings) booking where booking.index = (conflicts -> 0 ->> 'occurrence')::integer limit 1);
   -- Several clients of a group or technicians of a team must all be free; what suits one of them is no offer.
   alone boolean := (select count(*) = 1 from unnest(bookings) booking where booking.index = blocked.index);
-  apart interval := make_interval(mins => blocked.buffer_before_minutes + blocked.buffer_after_minutes);
 begin
   perform app.refuse(
     app.conflict_code(conflicts),
@@ -380,12 +394,10 @@ begin
     jsonb_strip_nulls(jsonb_build_object(
       'conflicts', conflicts,
       'retry_after', app.retry_after(conflicts),
-      'alternatives', case when alone then app.alternatives(
-        blocked,
-        (select coalesce(range_agg(tstzrange(other.start_time - apart, other.end_time + apart)), '{}')
-          from unnest(bookings) other
-          where other.index <> blocked.index),
-        ignoring) else '[]' end)));
+      'alternatives', case
+        when alone then app.alternatives(blocked, app.times_besides(bookings, blocked.index), ignoring)
+        else '[]'
+      end)));
 end
 $$;
 comment on function app.refuse_conflicts is

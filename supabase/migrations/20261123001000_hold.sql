@@ -274,7 +274,10 @@ begin
   return jsonb_build_object(
     'occurrence', occurrence.index, 'start_time', occurrence.start_time, 'end_time', occurrence.end_time,
     'code', app.conflict_code(reasons),
-    'alternatives', case when cardinality(bookings) = 1 then app.alternatives(bookings[1]) else '[]' end);
+    'alternatives', case
+      when cardinality(bookings) = 1 then app.alternatives(bookings[1], app.times_besides(plan.bookings, occurrence.index))
+      else '[]'
+    end);
 end
 $$;
 comment on function app.skipped_occurrence is 'An occurrence that cannot be held, why, and the nearest open times.';
@@ -453,7 +456,7 @@ begin
     values (organization, 'availability.overridden', 'session_holds', (held ->> 'hold_key')::uuid);
   end if;
 
-  -- After the holds are written, so that no alternative is one of them.
+  -- After the holds are written, so that no alternative is in their way.
   select coalesce(jsonb_agg(app.skipped_occurrence(
       plan, occurrence, app.conflicts_of_occurrence(conflicts, occurrence.index)) order by occurrence.start_time), '[]')
   into skipped

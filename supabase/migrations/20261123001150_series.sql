@@ -353,7 +353,6 @@ set search_path = ''
 as $$
 declare
   reasons jsonb := app.conflicts_of_occurrence(conflicts, blocked.index);
-  apart interval := make_interval(mins => blocked.buffer_before_minutes + blocked.buffer_after_minutes);
 begin
   return jsonb_build_object(
     'occurrence', blocked.index, 'start_time', blocked.start_time, 'end_time', blocked.end_time,
@@ -361,9 +360,7 @@ begin
     'conflicts', reasons,
     'alternatives', app.alternatives(
       blocked,
-      (select coalesce(range_agg(tstzrange(other.start_time - apart, other.end_time + apart)), '{}')
-        from unnest(bookings) other
-        where other.index <> blocked.index),
+      app.times_besides(bookings, blocked.index),
       ignoring));
 end
 $$;

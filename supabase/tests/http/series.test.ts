@@ -137,6 +137,18 @@ describe("holding a recurrence", () => {
   });
 });
 
+it("a preview offers no time that another occurrence of the same request wants", async () => {
+  await hold(clinic, wall(localTime(30, "09:00")), {}, clinic.scheduler);
+  // The hours after the blocked one are wanted themselves: the nearest open ones are before it.
+  const body = holdBody(clinic, wall(localTime(30, "09:00")), {
+    recurrence: { rule: "FREQ=HOURLY;COUNT=3" },
+  });
+  const data = await expectData<PreviewData>(await call("sessions-preview", clinic.rosa.user, body), 200);
+  expect(data.occurrences[0]?.alternatives.map(({ start_time }) => localOf(start_time)).sort()).toEqual(
+    ["06:00:00", "07:00:00", "08:00:00"].map((clock) => localTime(30, clock)),
+  );
+});
+
 describe("editing a series", () => {
   let series_id: string;
   let ids: string[];
