@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { wallClock } from "../../supabase/tests/support/wall-clock.ts";
 import { DEFAULT_MAX_OCCURRENCES, expandRecurrence, HORIZON_YEARS, type Recurrence } from "./recurrence.ts";
 
 const HOUR_MS = 3_600_000;
@@ -28,30 +29,6 @@ const localStarts = (...given: Parameters<typeof expand>) =>
 function refusals(...given: Parameters<typeof expand>): string[] {
   const result = expand(...given);
   return result.ok ? [] : result.errors.map(({ field, code }) => `${field}: ${code}`);
-}
-
-// The independent source of time: what the runtime's calendar shows for an instant, and nothing else.
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** What the zone's clock shows, as milliseconds as if its fields were UTC. */
-function wallClock(instant: number, timeZone: string): number {
-  const format =
-    formats.get(timeZone) ??
-    new Intl.DateTimeFormat("en-US", {
-      timeZone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-    });
-  formats.set(timeZone, format);
-  const parts = Object.fromEntries(
-    format.formatToParts(instant).map(({ type, value }) => [type, Number(value)]),
-  );
-  const { year = 0, month = 0, day = 0, hour = 0, minute = 0 } = parts;
-  return Date.UTC(year, month - 1, day, hour, minute);
 }
 
 /** The first instant that shows `local`; if none does, the one that shows it moved on by the gap. */

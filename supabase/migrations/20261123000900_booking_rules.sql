@@ -30,6 +30,23 @@ end
 $$;
 comment on function app.may_book is 'Whether the caller may book, move or cancel sessions of the therapist.';
 
+create function app.check_client(organization uuid, client_id uuid)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if not (client_id = any (app.my_client_ids())
+    or organization = any (app.org_ids_with_role('internal_ops', 'admin'))
+      and exists (select from public.clients it where it.organization_id = organization and it.id = client_id))
+  then
+    perform app.refuse('not_found', 'There is no such client.');
+  end if;
+end
+$$;
+comment on function app.check_client is 'Refuses a client whom the caller does not know.';
+
 create function app.check_caller(organization uuid, therapist_id uuid, client_id uuid)
 returns void
 language plpgsql
@@ -42,12 +59,7 @@ begin
   then
     perform app.refuse('not_found', 'There is no such therapist.');
   end if;
-  if not (client_id = any (app.my_client_ids())
-      or organization = any (app.org_ids_with_role('internal_ops', 'admin'))
-        and exists (select from public.clients it where it.organization_id = organization and it.id = client_id))
-  then
-    perform app.refuse('not_found', 'There is no such client.');
-  end if;
+  perform app.check_client(organization, client_id);
   if not app.may_book(organization, therapist_id) then
     perform app.refuse('forbidden', 'You may not book sessions of this therapist.');
   end if;
@@ -94,6 +106,36 @@ $$;
 comment on function app.check_parties is
   'Refuses a therapist or client that cannot be booked for the service at these moments, whoever asks. Called again at '
   'confirm.';
+
+create function app.check_time_zone(time_zone text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if not exists (select from app.time_zones known where known.name = time_zone) then
+    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
+  end if;
+end
+$$;
+comment on function app.check_time_zone is 'Refuses what is no IANA time zone.';
+
+create function app.check_room(organization uuid, room_id uuid)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if room_id is not null
+    and not exists (select from public.rooms it where it.organization_id = organization and it.id = room_id)
+  then
+    perform app.refuse('not_found', 'There is no such room.');
+  end if;
+end
+$$;
+comment on function app.check_room is 'Refuses a room that is not the organization''s. No room is one, too.';
 
 create function app.check_offsets(occurrences app.occurrence[], time_zone text)
 returns void

@@ -116,13 +116,12 @@ begin
     perform app.refuse_field('range_end', 'not_after_start', 'The end must be after the start.');
   elsif range_end > range_start + interval '31 days' then
     perform app.refuse_field('range_end', 'too_long', 'A search covers at most 31 days.');
-  elsif not exists (select from app.time_zones known where known.name = request ->> 'time_zone') then
-    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
   elsif request ->> 'client_id' is null then
     perform app.refuse_field('client_id', 'required', 'Say for which client.');
   elsif jsonb_array_length(request -> 'therapist_ids') not between 1 and 50 then
     perform app.refuse_field('therapist_ids', 'size', 'A search names 1 to 50 therapists.');
   end if;
+  perform app.check_time_zone(request ->> 'time_zone');
 end
 $$;
 comment on function app.check_search is 'Refuses a search that cannot be answered.';
@@ -190,17 +189,10 @@ begin
   perform app.check_search(request);
   within := tstzrange((request ->> 'range_start')::timestamptz, (request ->> 'range_end')::timestamptz);
   service := app.find_service(organization, request ->> 'service_code');
-  if not (client = any (app.my_client_ids())
-      or organization = any (app.org_ids_with_role('internal_ops', 'admin'))
-        and exists (select from public.clients it where it.organization_id = organization and it.id = client))
-  then
-    perform app.refuse('not_found', 'There is no such client.');
-  elsif (select it.status <> 'active' from public.clients it where it.organization_id = organization and it.id = client) then
+  perform app.check_client(organization, client);
+  perform app.check_room(organization, room);
+  if (select it.status <> 'active' from public.clients it where it.organization_id = organization and it.id = client) then
     perform app.refuse_field('client_id', 'archived', 'This client is archived.');
-  elsif room is not null
-    and not exists (select from public.rooms it where it.organization_id = organization and it.id = room)
-  then
-    perform app.refuse('not_found', 'There is no such room.');
   end if;
 
   -- An array turned to jsonb whole: jsonb_agg of as many times is fifteen times slower.

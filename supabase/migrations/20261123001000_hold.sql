@@ -182,9 +182,7 @@ begin
   if hold_seconds not between 30 and 900 then
     perform app.refuse_field('hold_seconds', 'out_of_range', 'A hold lasts 30 to 900 seconds.');
   end if;
-  if not exists (select from app.time_zones known where known.name = plan.time_zone) then
-    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
-  end if;
+  perform app.check_time_zone(plan.time_zone);
   if request ->> 'on_conflict' not in ('abort', 'skip') then
     perform app.refuse_field('on_conflict', 'unknown', 'Must be abort or skip.');
   end if;
@@ -207,11 +205,7 @@ begin
     perform app.check_parties(
       organization, therapist, client, plan.service, array(select o.start_time from unnest(plan.occurrences) o));
   end loop;
-  if room is not null
-    and not exists (select from public.rooms it where it.organization_id = organization and it.id = room)
-  then
-    perform app.refuse('not_found', 'There is no such room.');
-  end if;
+  perform app.check_room(organization, room);
   if plan.moved_id is not null then
     select * into moved from public.sessions it where it.organization_id = organization and it.id = plan.moved_id;
     perform app.check_move(organization, moved, clients[1], (plan.service).id, cardinality(plan.occurrences));

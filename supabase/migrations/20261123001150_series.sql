@@ -135,13 +135,9 @@ language plpgsql
 stable
 set search_path = ''
 as $$
-declare
-  room uuid := (request ->> 'room_id')::uuid;
 begin
   if (request ->> 'version')::integer is null then
     perform app.refuse_field('version', 'required', 'Say which version of the series you have seen.');
-  elsif not exists (select from app.time_zones known where known.name = request ->> 'time_zone') then
-    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
   elsif request ->> 'on_conflict' not in ('abort', 'skip') then
     perform app.refuse_field('on_conflict', 'unknown', 'Must be abort or skip.');
   elsif jsonb_typeof(request -> 'occurrences') is distinct from 'array' then
@@ -150,11 +146,9 @@ begin
     and coalesce(length(request -> 'recurrence' ->> 'rule'), 0) not between 1 and 1000
   then
     perform app.refuse_field('recurrence.rule', 'size', 'A rule has 1 to 1000 characters.');
-  elsif room is not null
-    and not exists (select from public.rooms it where it.organization_id = organization and it.id = room)
-  then
-    perform app.refuse('not_found', 'There is no such room.');
   end if;
+  perform app.check_time_zone(request ->> 'time_zone');
+  perform app.check_room(organization, (request ->> 'room_id')::uuid);
 end
 $$;
 comment on function app.check_series_request is 'Refuses a request to edit a series that makes no sense for any series.';

@@ -160,9 +160,7 @@ declare
     request ->> 'end_time_offset_minutes')::app.occurrence;
   problem text;
 begin
-  if not exists (select from app.time_zones known where known.name = request ->> 'time_zone') then
-    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
-  end if;
+  perform app.check_time_zone(request ->> 'time_zone');
   perform app.check_times(array[wanted]);
   perform app.check_offsets(array[wanted], request ->> 'time_zone');
   return wanted;
@@ -307,11 +305,7 @@ begin
   wanted := app.check_new_time(request);
   named := app.find_own_session(organization, named_id, version, 'session_id');
   therapist := coalesce((request ->> 'therapist_id')::uuid, named.therapist_id);
-  if room is not null
-    and not exists (select from public.rooms it where it.organization_id = organization and it.id = room)
-  then
-    perform app.refuse('not_found', 'There is no such room.');
-  end if;
+  perform app.check_room(organization, room);
 
   ids := app.with_slot_mates(organization, array[named_id]);
   sessions := app.lock_sessions(ids, array[therapist, room]);

@@ -37,20 +37,6 @@ end
 $$;
 comment on function app.check_therapist is 'Refuses a therapist who is none of the organization''s.';
 
-create function app.check_time_zone(time_zone text)
-returns void
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  if not exists (select from app.time_zones known where known.name = time_zone) then
-    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
-  end if;
-end
-$$;
-comment on function app.check_time_zone is 'Refuses what is no IANA time zone.';
-
 create function app.date_in(request jsonb, field text)
 returns date
 language plpgsql

@@ -42,7 +42,6 @@ set search_path = ''
 as $$
 declare
   length interval := booking.end_time - booking.start_time;
-  zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = entry.organization_id);
   wanted tstzmultirange := app.expand_hours(
     array(
       select row(
@@ -51,12 +50,8 @@ declare
       from public.waitlist_times hours
       where hours.organization_id = entry.organization_id and hours.entry_id = entry.id),
     open_time);
-  on_the_team tstzmultirange := (
-    select range_agg(tstzrange(
-      app.local_to_instant(assignment.starts_on, zone), app.local_to_instant(assignment.ends_on + 1, zone)))
-    from public.care_team_assignments assignment
-    where assignment.organization_id = entry.organization_id
-      and assignment.therapist_id = booking.therapist_id and assignment.client_id = entry.client_id);
+  on_the_team tstzmultirange := app.assigned_time(
+    entry.organization_id, booking.therapist_id, entry.client_id, range_merge(open_time));
   let_go tstzmultirange := (
     select range_agg(tstzrange(given_back.start_time, given_back.end_time))
     from (
@@ -75,7 +70,7 @@ declare
 begin
   for part in
     select possible
-    from unnest(wanted * coalesce(on_the_team, '{}') - coalesce(let_go, '{}')) possible
+    from unnest(wanted * on_the_team - coalesce(let_go, '{}')) possible
     where upper(possible) - lower(possible) >= length
     order by possible
   loop

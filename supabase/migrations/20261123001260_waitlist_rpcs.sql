@@ -182,9 +182,7 @@ begin
     perform app.refuse('not_found', 'There is no such client.');
   end if;
   perform app.check_wanted_forms(request);
-  if not exists (select from app.time_zones known where known.name = zone) or zone is null then
-    perform app.refuse_field('time_zone', 'unknown', 'Not an IANA time zone name.');
-  end if;
+  perform app.check_time_zone(zone);
   hours := array(
     select row(
       least(9, greatest(0, (item.value ->> 'weekday')::integer)), item.value ->> 'local_start', item.value ->> 'local_end',
