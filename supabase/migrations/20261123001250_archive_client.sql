@@ -2,6 +2,7 @@
 --
 -- Promises
 --   * Only who holds archive_clients archives, and only when nothing is booked any more.
+--   * Who is archived waits for nothing any more.
 --   * Archiving again is no error.
 
 create function app.archive_client(organization uuid, request jsonb)
@@ -39,6 +40,14 @@ begin
   if found then
     insert into audit.events (organization_id, action, table_name, row_id)
     values (organization, 'client.archived', 'clients', wanted);
+    with withdrawn as (
+      update public.waitlist_entries entry
+      set status = 'withdrawn'
+      where entry.organization_id = organization and entry.client_id = wanted and entry.status = 'waiting'
+      returning entry.id
+    )
+    insert into audit.events (organization_id, action, table_name, row_id)
+    select organization, 'waitlist.withdrawn', 'waitlist_entries', withdrawn.id from withdrawn;
   end if;
   select it.* into client from public.clients it where it.id = wanted;
   return jsonb_build_object('client_id', client.id, 'status', client.status, 'archived_at', client.deleted_at);

@@ -1,6 +1,6 @@
 -- Whose row it is stays: nobody reassigns a session, an organization or an author. And how a client is archived.
 begin;
-select plan(48);
+select plan(49);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.add_session('rosa session', 'north', '10:00'), tests.add_session('theo session', 'north', '10:00', '{"therapist": "north theo", "client": "north cedar"}');
@@ -83,7 +83,12 @@ select is(public.archive_client(tests.id('north cedar')) #>> '{problem,errors,0,
 select tests.clear_authentication();
 update public.session_holds set expires_at = clock_timestamp() - interval '1 second' where id = tests.id('cedar hold');
 select tests.authenticate_as(tests.id('north admin login'));
+select tests.clear_authentication();
+insert into public.waitlist_entries (id, organization_id, client_id, service_id, duration_minutes, wanted_from, time_zone)
+values (tests.id('cedar waits'), tests.id('north'), tests.id('north cedar'), tests.id('north 97153'), 60, current_date, 'America/New_York');
+select tests.authenticate_as(tests.id('north admin login'));
 select tests.keep('archived', public.archive_client(tests.id('north cedar')));
+select is((select status from public.waitlist_entries where id = tests.id('cedar waits')), 'withdrawn', 'who is archived waits for nothing any more');
 select is(tests.kept('archived') #>> '{data,status}', 'archived', 'a client with nothing booked is archived; a hold that has expired books nothing');
 select is(public.archive_client(tests.id('north cedar')) -> 'data', tests.kept('archived') -> 'data', 'archiving again is no error and changes nothing');
 select tests.keep('keyed', public.archive_client(tests.id('north aspen'), 'key-1'));
