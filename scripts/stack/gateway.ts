@@ -185,6 +185,7 @@ export async function startGateway(
       headers.push(header, value);
     };
     setHeader("x-forwarded-for", forwardedFor(request));
+    setHeader("cf-connecting-ip", peerOf(request));
     setHeader("x-forwarded-host", new URL(url).host);
     setHeader("x-forwarded-proto", "http");
     const upstream = httpRequest({
@@ -252,9 +253,13 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
+function peerOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? "127.0.0.1";
+}
+
 /** The caller's address goes to the end of the list, as a proxy appends it: what stands before it is hearsay. */
 function forwardedFor(request: IncomingMessage): string {
-  const peer = request.socket.remoteAddress ?? "127.0.0.1";
+  const peer = peerOf(request);
   const given = headerOf(request, "x-forwarded-for");
   return given ? `${given}, ${peer}` : peer;
 }
@@ -268,6 +273,8 @@ function forwardedHeaders(request: IncomingMessage): Headers {
     headers.set(name, Array.isArray(value) ? value.join(", ") : value);
   }
   headers.set("x-forwarded-for", forwardedFor(request));
+  // As Cloudflare does in front of a hosted project: whatever the caller sent under this name is gone.
+  headers.set("cf-connecting-ip", peerOf(request));
   return headers;
 }
 

@@ -261,6 +261,52 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"consent_forms": {
+                  Row: {
+                    "body": string,"created_at": string,"created_by": string | null,"form_code": string,"id": string,"organization_id": string,"published_at": string | null,"status": string,"status_changed_at": string,"status_changed_by": string | null,"title": string,"updated_at": string,"updated_by": string | null,"version": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "body": string,"created_at": string,"created_by"?: string | null,"form_code": string,"id"?: string,"organization_id": string,"published_at"?: string | null,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"title": string,"updated_at": string,"updated_by"?: string | null,"version": number
+                  }
+                  Update: {
+                    "body"?: string,"created_at"?: string,"created_by"?: string | null,"form_code"?: string,"id"?: string,"organization_id"?: string,"published_at"?: string | null,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"title"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "consent_forms_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"consent_signatures": {
+                  Row: {
+                    "body_digest": string,"client_id": string,"form_code": string,"form_id": string,"id": string,"ip_address": unknown,"organization_id": string,"signed_at": string,"signed_by": string,"terminated_at": string | null,"terminated_by": string | null,"termination_reason": string | null,"typed_name": string,"user_agent": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "body_digest": string,"client_id": string,"form_code": string,"form_id": string,"id"?: string,"ip_address": unknown,"organization_id": string,"signed_at": string,"signed_by": string,"terminated_at"?: string | null,"terminated_by"?: string | null,"termination_reason"?: string | null,"typed_name": string,"user_agent"?: string | null
+                  }
+                  Update: {
+                    "body_digest"?: string,"client_id"?: string,"form_code"?: string,"form_id"?: string,"id"?: string,"ip_address"?: unknown,"organization_id"?: string,"signed_at"?: string,"signed_by"?: string,"terminated_at"?: string | null,"terminated_by"?: string | null,"termination_reason"?: string | null,"typed_name"?: string,"user_agent"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "consent_signatures_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "consent_signatures_form_fkey"
+      columns: ["organization_id","form_id","form_code"]
+isOneToOne: false
+      referencedRelation: "consent_forms"
+      referencedColumns: ["organization_id","id","form_code"]
+    }
+                  ]
                 },"cpt_codes": {
                   Row: {
                     "code": string,"description": string,"unit_minutes": number
@@ -453,6 +499,26 @@ isOneToOne: false
 isOneToOne: false
       referencedRelation: "organizations"
       referencedColumns: ["id"]
+    }
+                  ]
+                },"service_consents": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"ends_on": string | null,"form_code": string,"id": string,"organization_id": string,"service_id": string,"starts_on": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"form_code": string,"id"?: string,"organization_id": string,"service_id": string,"starts_on": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"form_code"?: string,"id"?: string,"organization_id"?: string,"service_id"?: string,"starts_on"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "service_consents_service_fkey"
+      columns: ["organization_id","service_id"]
+isOneToOne: false
+      referencedRelation: "services"
+      referencedColumns: ["organization_id","id"]
     }
                   ]
                 },"services": {
@@ -958,6 +1024,9 @@ isOneToOne: false
 "preview_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_consents":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "revoke_service_account":
 { Args: { "account": string }; Returns: Json
                            },
@@ -967,10 +1036,16 @@ isOneToOne: false
 "set_availability":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"sign_consent":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "substitute_therapist":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "swap_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"terminate_consent":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "update_series":

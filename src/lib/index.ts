@@ -38,6 +38,16 @@ export {
   type SessionsCancelRequest,
 } from "./client.ts";
 export {
+  type Consent,
+  type EndedConsent,
+  listConsents,
+  type SignConsentRequest,
+  type SignedConsent,
+  signConsent,
+  type TerminateConsentRequest,
+  terminateConsent,
+} from "./consents-client.ts";
+export {
   type CancelData,
   type CancelRequest,
   type ConfirmData,

@@ -37,6 +37,8 @@ describe("the catalogue", () => {
       therapist_unavailable: 409,
       sessions_in_the_way: 409,
       group_full: 409,
+      consent_required: 409,
+      already_signed: 409,
       stale_version: 409,
       idempotency_in_flight: 409,
       hold_expired: 410,
@@ -73,6 +75,7 @@ describe("the catalogue", () => {
       still_free: true,
       retry_after: 1,
       version: 4,
+      forms: [],
     });
     expect(example).toMatchObject({ type, title, status, code });
   });

@@ -81,6 +81,16 @@ export const PROBLEMS = {
     title: "The group is full",
     action: "Choose another group, or wait until a member leaves.",
   },
+  consent_required: {
+    status: 409,
+    title: "A consent is missing",
+    action: "Have the forms that forms names signed for the client, then send the request again.",
+  },
+  already_signed: {
+    status: 409,
+    title: "This form is signed already",
+    action: "Show the live signature; to sign anew, terminate it first.",
+  },
   stale_version: {
     status: 409,
     title: "Somebody has changed it since",
@@ -200,6 +210,8 @@ const EXTENSIONS = {
   therapist_unavailable: conflicting,
   sessions_in_the_way: plain.extend({ sessions: z.array(sessionInTheWaySchema).default([]) }),
   group_full: plain,
+  consent_required: plain.extend({ forms: z.array(z.string()) }),
+  already_signed: plain,
   stale_version: plain.extend({ version: z.int() }),
   idempotency_in_flight: plain.extend({ retry_after: retryAfter.optional() }),
   hold_expired: plain.extend({ still_free: z.boolean() }),

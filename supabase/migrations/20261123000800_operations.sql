@@ -52,6 +52,7 @@ begin
       when operation in ('add_exception', 'cancel_exception') then 'availability_exceptions'
       when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then 'waitlist_entries'
       when operation = 'archive_client' then 'clients'
+      when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
     end,
@@ -139,6 +140,10 @@ begin
     (select entry.organization_id
       from public.waitlist_entries entry
       where entry.id = (request ->> 'waitlist_entry_id')::uuid),
+    (select signature.organization_id
+      from public.consent_signatures signature
+      where signature.id = (request ->> 'signature_id')::uuid),
+    (select form.organization_id from public.consent_forms form where form.id = (request ->> 'form_id')::uuid),
     (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end
 $$;

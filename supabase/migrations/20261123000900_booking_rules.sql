@@ -67,6 +67,19 @@ end
 $$;
 comment on function app.check_caller is 'Refuses a caller who may not book this therapist with this client.';
 
+create function app.refuse_missing_consents(forms text[])
+returns void
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  perform app.refuse('consent_required', 'The service asks for consents that are not signed for this client.',
+    jsonb_build_object('forms', to_jsonb(forms)));
+end
+$$;
+comment on function app.refuse_missing_consents is 'Refuses a booking for want of live consents, naming the forms.';
+
 create function app.check_parties(
   organization uuid, therapist_id uuid, client_id uuid, service public.services, moments timestamptz[]
 )
@@ -86,6 +99,7 @@ declare
     where assignment.organization_id = organization
       and assignment.therapist_id = check_parties.therapist_id
       and assignment.client_id = check_parties.client_id), '{}');
+  unsigned text[] := app.missing_consents(organization, check_parties.client_id, service.id);
 begin
   select * into therapist from public.therapists it where it.organization_id = organization and it.id = therapist_id;
   select it.status into client_status from public.clients it where it.organization_id = organization and it.id = client_id;
@@ -97,6 +111,10 @@ begin
   end if;
   if not therapist.credential = any (service.credentials) then
     perform app.refuse_field('therapist_id', 'not_qualified', 'The service asks for another credential.');
+  end if;
+  -- Before the care team, which a substitution may see to.
+  if unsigned <> '{}' then
+    perform app.refuse_missing_consents(unsigned);
   end if;
   if exists (select from unnest(moments) moment where not assigned @> (moment at time zone zone)::date) then
     perform app.refuse_field('client_id', 'not_assigned', 'The therapist is not on this client''s care team on that day.');

@@ -139,6 +139,8 @@ declare
     when organization = any (app.org_ids_with_permission('book_own_sessions')) then app.my_therapist_ids()
     else '{}'
   end;
+  -- Without them nobody could hold what was offered.
+  consents_are_live boolean := app.missing_consents(organization, client, service.id) = '{}';
   named uuid[];
 begin
   if request -> 'therapist_ids' is not null then
@@ -157,6 +159,7 @@ begin
     select therapist.id
     from public.therapists therapist
     where therapist.organization_id = organization
+      and consents_are_live
       and (named is null or therapist.id = any (named))
       and therapist.status = 'active'
       and (service.credentials is null or therapist.credential = any (service.credentials))
@@ -167,7 +170,8 @@ begin
 end
 $$;
 comment on function app.searched_therapists is
-  'The therapists named, or any that the caller may book, who are qualified and at some time of the range assigned.';
+  'The therapists named, or any that the caller may book, who are qualified and at some time of the range assigned; none for '
+  'a client without the consents that the service asks for.';
 
 create function app.find_open_times(organization uuid, request jsonb)
 returns jsonb

@@ -57,12 +57,31 @@ begin
 exception
   when sqlstate 'HF000' then
     get stacked diagnostics problem = pg_exception_detail;
-    return problem::jsonb #> '{errors,0}';
+    return coalesce(
+      problem::jsonb #> '{errors,0}',
+      jsonb_build_object(
+        'field', 'client_id', 'code', problem::jsonb ->> 'code', 'message', problem::jsonb ->> 'detail',
+        'forms', problem::jsonb -> 'forms'));
 end
 $$;
 comment on function app.party_fault is
   'What app.check_parties would refuse, {field, code, message}, for an operation whose request names the parties otherwise; '
-  'null when nothing.';
+  'null when nothing. Of missing consents also {forms}.';
+
+create function app.refuse_fault(field text, fault jsonb)
+returns void
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if fault ->> 'code' = 'consent_required' then
+    perform app.refuse_missing_consents(array(select jsonb_array_elements_text(fault -> 'forms')));
+  end if;
+  perform app.refuse_field(field, fault ->> 'code', fault ->> 'message');
+end
+$$;
+comment on function app.refuse_fault is 'Refuses for a fault of app.party_fault, by the name that the request has for the field.';
 
 create type app.slot_member as (
   id uuid,
@@ -174,9 +193,8 @@ begin
   then
     perform app.refuse_field(party_field, 'already_in_it', 'Has a place in it already.');
   elsif fault is not null then
-    perform app.refuse_field(
-      case when fault ->> 'code' = 'not_assigned' or fault ->> 'field' = party_field then party_field else slot_field end,
-      fault ->> 'code', fault ->> 'message');
+    perform app.refuse_fault(
+      case when fault ->> 'code' = 'not_assigned' or fault ->> 'field' = party_field then party_field else slot_field end, fault);
   elsif service.is_group
     and cardinality(members) >= (select it.capacity from public.session_groups it where it.id = slot.id)
   then

@@ -135,13 +135,13 @@ begin
     (change.session).organization_id, (change.place).therapist_id, (change.place).client_id);
   fault := app.fault_of(change);
   if fault is not null then
-    perform app.refuse_field(
+    perform app.refuse_fault(
       case
         when (change.place).therapist_id <> (change.session).therapist_id then therapist_field
         when fault ->> 'code' = 'not_assigned' then time_field
         else session_field
       end,
-      fault ->> 'code', fault ->> 'message');
+      fault);
   end if;
 end
 $$;

@@ -191,7 +191,7 @@ begin
       select (conflict ->> 'occurrence')::integer from jsonb_array_elements(conflicts) conflict);
     exit when blocked = '{}';
     if not skips and faults is not null then
-      perform app.refuse_field('substitute_id', fault ->> 'code', fault ->> 'message')
+      perform app.refuse_fault('substitute_id', fault)
       from jsonb_each(faults) as found (key, fault) order by key::integer limit 1;
     elsif not skips then
       perform app.refuse_conflicts(array(select change.place from unnest(changes) change), conflicts);

@@ -179,6 +179,7 @@ begin
       and (offered.credentials is null or worker.credential = any (offered.credentials))
       and not offered.is_group and not offered.is_team
       and client.status = 'active'
+      and app.missing_consents(organization, waiting.client_id, waiting.service_id) = '{}'
       and not exists (
         select
         from public.session_holds offer

@@ -23,8 +23,8 @@ begin
   if auth.uid() is null then
     return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
-  -- A question has no effect that must not be repeated, and its answer may be large.
-  if operation in ('find_open_times', 'preview_sessions') then
+  -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
+  if operation in ('find_open_times', 'preview_sessions', 'read_consents') then
     idempotency_key := null;
   end if;
 
@@ -72,6 +72,9 @@ begin
         when 'leave_waitlist' then app.leave_waitlist(organization, request)
         when 'answer_offer' then app.answer_offer(organization, request)
         when 'archive_client' then app.archive_client(organization, request)
+        when 'sign_consent' then app.sign_consent(organization, request)
+        when 'terminate_consent' then app.terminate_consent(organization, request)
+        when 'read_consents' then app.read_consents(organization, request)
       end;
       if idempotency_key is not null then
         insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response)
@@ -290,6 +293,41 @@ $$;
 comment on function public.archive_client is
   'Archives a client for whom nothing is booked. For admins. Answers {data, replayed} or {problem}.';
 
+create function public.sign_consent(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('sign_consent', request, idempotency_key)
+$$;
+comment on function public.sign_consent is
+  'Signs a consent form for a client: {client_id, form_id, typed_name}. For those who stand for the client. '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.terminate_consent(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('terminate_consent', request, idempotency_key)
+$$;
+comment on function public.terminate_consent is
+  'Ends a signature: {signature_id, reason}. For those who stand for the client, and admins. Answers {data, replayed} or {problem}.';
+
+create function public.read_consents(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('read_consents', request, idempotency_key)
+$$;
+comment on function public.read_consents is
+  'A client''s signatures, who gave them and from where: {client_id}. For those who stand for the client, and admins; on '
+  'record. Answers {data, replayed} or {problem}.';
+
 -- run_operation is not exposed by the API; it takes the operation's name so that the RPCs share one body.
 grant execute on function
   app.run_operation, public.archive_client,
@@ -308,5 +346,8 @@ grant execute on function
   public.cancel_exception,
   public.join_waitlist,
   public.leave_waitlist,
-  public.answer_offer
+  public.answer_offer,
+  public.sign_consent,
+  public.terminate_consent,
+  public.read_consents
 to authenticated;

@@ -48,6 +48,9 @@ export interface World {
   availability_exceptions: (Row & { therapist: string | null })[];
   buffer_rules: Row[];
   cancellation_rules: Row[];
+  consent_forms: (Row & { isDraft: boolean })[];
+  consent_signatures: OfClient[];
+  service_consents: Row[];
   /** Of a therapist with a client; of a therapist's groups; of a client's teams. */
   session_series: (Row & { therapist: string | null; client: string | null })[];
   session_groups: OfTherapist[];
@@ -165,6 +168,11 @@ export function allowed(world: World, token: Token): Access {
       payers: unlocked(world.payers, schedules),
       buffer_rules: unlocked(world.buffer_rules, schedules),
       cancellation_rules: unlocked(world.cancellation_rules, (row) => schedules(row) || is(row, "client")),
+      service_consents: unlocked(world.service_consents, (row) => schedules(row) || is(row, "client")),
+      consent_forms: unlocked(world.consent_forms, (row) =>
+        row.isDraft ? reads(row) : reads(row, "client", ...STAFF),
+      ),
+      consent_signatures: unlocked(world.consent_signatures, (row) => isOfTeam(row) || standsFor(row.client)),
       // What somebody's insurance is, treatment need not know.
       client_coverages: unlocked(world.client_coverages, (row) => reads(row, "internal_ops")),
       client_preferred_hours: unlocked(world.client_preferred_hours, isOfTeam),
@@ -239,6 +247,8 @@ export function allowed(world: World, token: Token): Access {
       referrals: unlocked(world.referrals, isAdmin),
       access_alerts: unlocked(world.access_alerts, isAdmin),
       cancellation_rules: unlocked(world.cancellation_rules, isAdmin),
+      consent_forms: unlocked(world.consent_forms, isAdmin),
+      service_consents: unlocked(world.service_consents, (row) => is(row, "internal_ops", "admin")),
       services: unlocked(world.services, (row) => is(row, "internal_ops", "admin")),
       rooms: unlocked(world.rooms, (row) => is(row, "internal_ops", "admin")),
       payers: unlocked(world.payers, (row) => is(row, "internal_ops", "admin")),

@@ -261,6 +261,11 @@ export function build(recipe: Recipe, now: Date): Labelled {
     payers: organizations.map((_, index) => row(index)),
     buffer_rules: organizations.map((_, index) => row(index)),
     cancellation_rules: organizations.map((_, index) => row(index)),
+    consent_forms: [false, true].flatMap((isDraft) =>
+      organizations.map((_, index) => ({ ...row(index), isDraft })),
+    ),
+    consent_signatures: ofEveryClient(),
+    service_consents: organizations.map((_, index) => row(index)),
     therapist_availability: therapists.map((it) => ({ ...it, id: randomUUID(), therapist: it.id })),
     client_coverages: ofEveryClient(),
     client_preferred_hours: ofEveryClient(),

@@ -201,6 +201,41 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
     })),
   );
   await insert(
+    "public.consent_forms",
+    world.consent_forms.map(({ id, organization, isDraft }) => ({
+      id,
+      organization_id: organization,
+      form_code: isDraft ? "photos" : "telehealth",
+      version: 1,
+      title: "A form",
+      body: "What is agreed to.",
+    })),
+  );
+  const published = world.consent_forms.filter(({ isDraft }) => !isDraft);
+  await connection`
+    update public.consent_forms set status = 'published' where id in ${connection(published.map(({ id }) => id))}`;
+  await insert(
+    "public.service_consents",
+    world.service_consents.map(({ id, organization }) => ({
+      id,
+      organization_id: organization,
+      service_id: teamServiceOf(organization),
+      form_code: "telehealth",
+      starts_on: "2020-01-01",
+    })),
+  );
+  await actAs(at(world.users, 0).id);
+  await connection`select set_config('request.headers', '{"cf-connecting-ip": "203.0.113.9"}', true)`;
+  await insert(
+    "public.consent_signatures",
+    world.consent_signatures.map((row) => ({
+      ...ofClient(row),
+      form_id: published.find(({ organization }) => organization === row.organization)?.id,
+      typed_name: "A parent",
+    })),
+  );
+  await actAs(null);
+  await insert(
     "public.session_series",
     world.session_series.map(({ id, organization, therapist, client }) => ({
       id,

@@ -221,6 +221,42 @@ $$;
 comment on function tests.add_hold is
   'A plain insert of a hold, with the changes of tests.add_session, session: label, and expires_in (negative: expired).';
 
+create function tests.add_form(clinic text, code text default 'telehealth', version integer default 1)
+returns uuid
+language sql
+set search_path = ''
+as $$
+  insert into public.consent_forms (id, organization_id, form_code, version, title, body)
+  values (tests.id(pg_catalog.concat_ws(' ', clinic, code, version)), tests.id(clinic), code, version, 'Telehealth', 'We meet by video.');
+  update public.consent_forms set status = 'published' where id = tests.id(pg_catalog.concat_ws(' ', clinic, code, version))
+  returning id
+$$;
+comment on function tests.add_form is 'A published consent form "north telehealth 1".';
+
+create function tests.sign_as(login text, clinic text, client text, form text)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  claims text := pg_catalog.current_setting('request.jwt.claims', true);
+  headers text := pg_catalog.current_setting('request.headers', true);
+  signature uuid;
+begin
+  perform
+    pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_build_object('sub', tests.id(login))::text, true),
+    pg_catalog.set_config('request.headers', '{"cf-connecting-ip": "203.0.113.9"}', true);
+  insert into public.consent_signatures (organization_id, client_id, form_id, typed_name)
+  values (tests.id(clinic), tests.id(clinic || ' ' || client), tests.id(form), 'Pat Parent')
+  returning id into signature;
+  perform
+    pg_catalog.set_config('request.jwt.claims', coalesce(claims, ''), true),
+    pg_catalog.set_config('request.headers', coalesce(headers, ''), true);
+  return signature;
+end
+$$;
+comment on function tests.sign_as is 'A plain insert of a signature in a login''s name, by whoever acts.';
+
 create function tests.fill_schedule(clinic text)
 returns void
 language sql
@@ -255,11 +291,16 @@ as $$
   insert into public.waitlist_times (organization_id, entry_id, client_id, weekday, local_start, local_end)
   values (tests.id(clinic), tests.id(clinic || ' entry'), tests.id(clinic || ' birch'), 1, '08:00', '18:00');
   insert into public.cancellation_rules (organization_id, role, minimum_notice_hours) values (tests.id(clinic), 'client', 24);
+  select tests.add_form(clinic);
+  insert into public.service_consents (id, organization_id, service_id, form_code, starts_on)
+  values (tests.id(clinic || ' asked'), tests.id(clinic), tests.id(clinic || ' 97155'), 'telehealth', current_date - 30);
+  select tests.name_row(clinic || ' signature', tests.sign_as(clinic || ' admin login', clinic, 'birch', clinic || ' telehealth 1'));
 $$;
 comment on function tests.fill_schedule is
   'A row in every table of a clinic''s schedule besides sessions, groups and holds: Rosa''s "time off" in 20 days and "series" '
   'with Birch; Birch''s coverage by "payer", preferred hours, "team" at 22:00 and "entry" on the waitlist; a "holiday", a buffer '
-  'after 97155 and a rule for cancelling. Labels begin with the clinic.';
+  'after 97155 and a rule for cancelling; "telehealth 1", which 97155 asks for ("asked"), and its "signature" for Birch. '
+  'Labels begin with the clinic.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Requests

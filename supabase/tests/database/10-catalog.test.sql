@@ -95,6 +95,10 @@ select set_eq(
     'update payers allows_concurrent_supervision name',
     'insert client_coverages client_id ends_on organization_id payer_id starts_on',
     'update client_coverages ends_on starts_on',
+    'insert consent_forms body form_code organization_id title version',
+    'update consent_forms body status title',
+    'insert service_consents ends_on form_code organization_id service_id starts_on',
+    'update service_consents ends_on',
     'insert client_preferred_hours client_id effective_from effective_until local_end local_start organization_id time_zone weekday',
     'update client_preferred_hours effective_from effective_until local_end local_start time_zone weekday',
     'insert buffer_rules minutes_after minutes_before organization_id service_id therapist_id',
@@ -121,6 +125,7 @@ select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
     'care_team_assignments', 'supervisions', 'client_guardians', 'cpt_codes', 'services', 'payers', 'client_coverages',
+    'consent_forms', 'consent_signatures', 'service_consents',
     'therapist_availability', 'client_preferred_hours', 'availability_exceptions', 'buffer_rules', 'session_series', 'session_groups',
     'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
   'users read exactly these tables and views');
@@ -147,6 +152,7 @@ select set_eq(
   array['hold_sessions', 'preview_sessions', 'find_open_times', 'confirm_sessions', 'cancel_sessions', 'join_slot', 'move_session',
     'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception', 'cancel_exception', 'join_waitlist',
     'leave_waitlist', 'answer_offer', 'archive_client', 'choose_organization', 'break_glass',
+    'sign_consent', 'terminate_consent', 'read_consents',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -202,7 +208,9 @@ select set_eq(
   $$ select our_tables.name || '.' || attribute.attname from our_tables
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
-  array['clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name'],
+  array[
+    'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
+    'clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name'],
   'these columns hold PHI, and no other');
 select is_empty(
   $$ select name, conname from our_constraints
@@ -300,6 +308,7 @@ select set_eq(
   array['organizations update', 'user_roles all', 'therapists all', 'clients all', 'rooms all', 'care_team_assignments all',
     'supervisions all', 'client_guardians all', 'services all', 'payers all', 'client_coverages all', 'therapist_availability all',
     'client_preferred_hours all', 'availability_exceptions all', 'buffer_rules all', 'session_series all', 'sessions all', 'session_holds all',
+    'consent_forms all', 'consent_signatures all', 'service_consents all',
     'session_groups all', 'session_teams all', 'waitlist_entries all', 'waitlist_times all', 'cancellation_rules all', 'referrals all', 'access_alerts all', 'service_accounts all'],
   'these policies restrict, and no other');
 select is_empty(

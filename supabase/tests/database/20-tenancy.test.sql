@@ -107,6 +107,9 @@ union all select 'session_teams' from public.session_teams
 union all select 'waitlist_entries' from public.waitlist_entries
 union all select 'waitlist_times' from public.waitlist_times
 union all select 'cancellation_rules' from public.cancellation_rules
+union all select 'consent_forms' from public.consent_forms
+union all select 'consent_signatures' from (select id from public.consent_signatures) signature
+union all select 'service_consents' from public.service_consents
 union all select 'supervisions' from public.supervisions
 union all select 'client_guardians' from public.client_guardians
 union all select 'referrals' from public.referrals
@@ -131,7 +134,7 @@ insert into public.referrals (organization_id, reference) values (tests.id('nort
 insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'break_glass');
 insert into public.active_organizations (user_id, organization_id) values (tests.id('north theo login'), tests.id('north'));
 insert into public.service_accounts (organization_id, name, scopes) values (tests.id('north'), 'partner', '{schedule:read}');
-select is((select count(distinct name)::integer from everything), 27, 'every tenant table has a row that could be seen');
+select is((select count(distinct name)::integer from everything), 30, 'every tenant table has a row that could be seen');
 
 -- acting as Noah, who has no role
 select tests.authenticate_as(tests.id('noah login'));

@@ -76,6 +76,7 @@ begin
     (access.id(world || ' colleague guardianship'), org, access.id(world || ' theirs'), colleague, 'parent', current_date - 30);
 
   perform access.fill_schedule(world);
+  perform access.add_consents(world, login);
   insert into public.sessions (id, organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone)
   select access.id(world || ' ' || booked.label), org, access.id(world || ' ' || booked.who), access.id(world || ' ' || booked.whom),
     access.id(world || ' service'), access.at(booked.hour), access.at(booked.hour + 1), 'UTC'
@@ -113,6 +114,24 @@ begin
   insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response) values (org, login, 'hold_sessions', 'key', '', '{}');
   insert into audit.events (organization_id, actor_id, action, decision, code, row_id) values (org, login, 'rpc.hold_sessions', 'deny', 'forbidden', access.id(world));
   return world;
+end
+$$;
+
+-- Forms "form" (signed for everybody but "free"), "unsigned" and "draft"; what the other service asks for.
+create or replace function access.add_consents(world text, signer uuid) returns void language plpgsql set search_path = '' as $$
+begin
+  insert into public.consent_forms (id, organization_id, form_code, version, title, body)
+  select access.id(pg_catalog.concat_ws(' ', world, form.label)), access.id(world), form.code, 1, 'Title', 'Body'
+  from (values ('form', 'telehealth'), ('unsigned', 'photos'), ('draft', 'outings')) form (label, code);
+  update public.consent_forms set status = 'published' where id in (access.id(world || ' form'), access.id(world || ' unsigned'));
+  insert into public.service_consents (id, organization_id, service_id, form_code, starts_on)
+  values (access.id(world || ' asked'), access.id(world), access.id(world || ' other service'), 'telehealth', current_date);
+  perform pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_build_object('sub', signer)::text, true),
+    pg_catalog.set_config('request.headers', '{"cf-connecting-ip": "203.0.113.9"}', true);
+  insert into public.consent_signatures (id, organization_id, client_id, form_id, typed_name)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'signature')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' form'), 'A name'
+  from pg_catalog.unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
+  perform pg_catalog.set_config('request.jwt.claims', '', true), pg_catalog.set_config('request.headers', '', true);
 end
 $$;
 
@@ -214,6 +233,9 @@ begin
     when relation = 'session_teams' then whom || ' team'
     when relation = 'waitlist_entries' then whom || ' entry'
     when relation = 'waitlist_times' then whom || ' wanted time'
+    when relation = 'consent_forms' then case scope when 'own organization' then 'form' else 'draft' end
+    when relation = 'consent_signatures' then whom || ' signature'
+    when relation = 'service_consents' then 'asked'
     when relation = 'session_holds' then case scope when 'an offer to an own child' then 'offer to my child' when 'an offer to another family' then 'offer to another family' when 'an offer of own time' then 'offer on my time' when 'own row' then 'hold I made' when 'own time' then 'hold on my time' when 'supervised row' then 'supervised hold' else 'colleague hold' end
     when relation = 'supervisions' then case when mine then 'my' else 'colleague' end || ' supervision'
     when relation = 'client_guardians' then case when mine then 'my' else 'colleague' end || ' guardianship'
@@ -263,6 +285,10 @@ begin
       'therapist_id', access.id(here || ' me'), 'kind', 'extra_hours', 'start_time', access.at(600), 'end_time', access.at(601), 'time_zone', 'UTC')
     when 'buffer_rules' then pg_catalog.jsonb_build_object('service_id', access.id(here || ' service'), 'therapist_id', access.id(here || ' supervised'), 'minutes_after', 5)
     when 'cancellation_rules' then '{"role": "supervisor", "minimum_notice_hours": 1}'
+    when 'consent_forms' then '{"form_code": "new", "version": 1, "title": "New", "body": "New"}'
+    when 'consent_signatures' then pg_catalog.jsonb_build_object(
+      'client_id', access.id(here || ' mine'), 'form_id', access.id(here || ' unsigned'), 'typed_name', 'A name')
+    when 'service_consents' then pg_catalog.jsonb_build_object('service_id', access.id(here || ' service'), 'form_code', 'telehealth', 'starts_on', today + 400)
     when 'session_series' then pg_catalog.jsonb_build_object('therapist_id', access.id(here || ' me'))
     when 'session_teams' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' free'), 'service_id', access.id(here || ' team service'), 'start_time', access.at(30), 'end_time', access.at(31))
@@ -305,6 +331,9 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'buffer_rules' then '{"minutes_after": 10}'
     when relation = 'cancellation_rules' then '{"minimum_notice_hours": 2}'
     when relation = 'availability_exceptions' then '{"status": "cancelled"}'
+    when relation = 'consent_forms' then '{"title": "Renamed"}'
+    when relation = 'consent_signatures' then '{"typed_name": "Forged"}'
+    when relation = 'service_consents' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation = 'session_series' then '{"status": "ended"}'
     when relation = 'waitlist_entries' then '{"status": "withdrawn"}'
     when relation = 'sessions' then '{"status": "in_progress"}'
@@ -373,6 +402,12 @@ begin
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
   end if;
   return case rpc
+    when 'sign_consent' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'form_id', access.id(here || ' unsigned'), 'typed_name', 'A name'))
+    when 'terminate_consent' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'signature_id', access.target(of_world, 'consent_signatures', scope), 'reason', 'No longer'))
+    when 'read_consents' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope)))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
     when 'hold_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || case when mine then ' me' else ' colleague' end), 'client_id', access.id(here || case when mine then ' mine' else ' theirs' end),

@@ -31,6 +31,7 @@ begin
   begin
     perform pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
       'sub', case cell.database_role when 'authenticated' then sub end, 'role', cell.database_role, 'aal', cell.aal))::text, true);
+    perform pg_catalog.set_config('request.headers', '{"cf-connecting-ip": "203.0.113.9"}', true);
     perform pg_catalog.set_config('role', cell.database_role, true);
     if cell.command = 'call' and cell.relation <> 'choose_organization' then
       execute statement into answer;

@@ -83,6 +83,7 @@ insert into requests values
   ('therapist_id', 'north rosa'), ('client_id', 'north birch'), ('session_id', 'a session'), ('hold_key', 'a hold'),
   ('series_id', 'north series'), ('group_id', 'a group'), ('team_id', 'north team'), ('exception_id', 'north time off'),
   ('waitlist_entry_id', 'north entry'), ('organization_id', 'north'), ('session_ids', 'a session'), ('therapist_ids', 'north rosa'),
+  ('signature_id', 'north signature'), ('form_id', 'north telehealth 1'),
   ('client_ids', 'north birch');
 -- What each operation answers to a request with the id of a row of North, or of none.
 create function pg_temp.answers(login text, of_north boolean) returns table (operation text, field text, code text) language plpgsql as $$

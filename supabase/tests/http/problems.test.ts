@@ -13,10 +13,17 @@ import {
   time,
 } from "../support/calls.ts";
 import { type Clinic, createClinic, TIME_ZONE } from "../support/clinic.ts";
+import { publishForm, requireConsent } from "../support/consents.ts";
 import { expectLedgerIsSound, sql, stack } from "../support/stack.ts";
 
-/** For every problem code of the contract, a way to meet it. A code without one does not compile. */
-const produce: Record<Exclude<ProblemCode, "internal_error">, (clinic: Clinic) => Promise<Response>> = {
+/**
+ * For every problem code of the contract, a way to meet it. A code without one does not compile. `already_signed` is met
+ * over REST only: consents.test.ts.
+ */
+const produce: Record<
+  Exclude<ProblemCode, "internal_error" | "already_signed">,
+  (clinic: Clinic) => Promise<Response>
+> = {
   invalid_json: (clinic) => call("sessions-hold", clinic.rosa.user, '{"therapist_id": '),
   idempotency_key_invalid: (clinic) =>
     call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(30, 16)), {
@@ -91,6 +98,10 @@ const produce: Record<Exclude<ProblemCode, "internal_error">, (clinic: Clinic) =
     const { holds } = await hold(clinic, time(30, 16), group);
     const [row] = await sql`select group_id from public.session_holds where id = ${holds[0]?.hold_key ?? ""}`;
     return call("sessions-join", clinic.rosa.user, { group_id: row?.group_id, client_id: clinic.birch });
+  },
+  consent_required: async (clinic) => {
+    await requireConsent(clinic, await publishForm(clinic));
+    return call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(30, 16)));
   },
   stale_version: async (clinic) => {
     const { hold_key } = await hold(clinic, time(30, 16));

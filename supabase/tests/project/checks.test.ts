@@ -97,7 +97,10 @@ describe("the database", () => {
         and not exists (select from pg_constraint where conindid = indexrelid)
       union
       -- What triggers enforce under a constraint's name.
-      select unnest(array['sessions_status_transition', 'user_roles_revoked_for_good'])`;
+      select unnest(array[
+        'consent_forms_published_text_stays', 'consent_forms_status_transition',
+        'consent_signatures_form_published', 'consent_signatures_immutable', 'service_consents_form_published',
+        'sessions_status_transition', 'user_roles_revoked_for_good'])`;
     expect(Object.keys(CONSTRAINT_PROBLEMS).sort()).toEqual(constraints.map(({ name }) => name).sort());
   });
 });
