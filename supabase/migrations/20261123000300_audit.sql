@@ -1,16 +1,33 @@
 -- Audit: what happened, who did it, and what was refused.
 --
 -- Promises
---   * audit.events is append-only for everybody, the service role included: no grant, and a trigger that
---     refuses UPDATE, DELETE and TRUNCATE.
+--   * audit.events is append-only for everybody, the owner and the service role included: no grant, and a trigger, on
+--     the table and on each partition, that refuses UPDATE, DELETE and TRUNCATE. Who may switch triggers off, a
+--     superuser, is found out by the seals (audit.seals).
 --   * A refusal is on record although what it attempted was undone.
+--   * Every event is of a known type (audit.event_types).
 --   * No PHI: ids, codes and counts only.
 
 create schema audit;
 comment on schema audit is 'Append-only event log. Not exposed by the API: read through RPCs.';
 
+create function audit.refuse_change()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using errcode = '42501', message = pg_catalog.format('%I.%I is append-only', tg_table_schema, tg_table_name);
+end
+$$;
+comment on function audit.refuse_change is 'Keeps a table of the audit trail append-only for every role.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Events
+-- ---------------------------------------------------------------------------------------------------------
+
 create table audit.events (
-  id bigint generated always as identity primary key,
+  id bigint generated always as identity,
   occurred_at timestamptz not null default clock_timestamp(),
   organization_id uuid,
   actor_id uuid default auth.uid(),
@@ -23,28 +40,113 @@ create table audit.events (
   request_id text default substring(
     nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-request-id' from '^[A-Za-z0-9._-]{1,64}$'),
   details jsonb not null default '{}',
+  -- The transaction that wrote it: what sealing goes by (audit.seal).
+  written_in xid8 not null default pg_current_xact_id(),
+  primary key (id, occurred_at),
   constraint events_action_form check (action ~ '^[a-z_]+\.[a-z_]+$'),
   constraint events_decision_known check (decision in ('allow', 'deny')),
-  constraint events_deny_has_code check (decision = 'allow' or code is not null)
-);
-comment on table audit.events is 'One row an event. actor_id is null for automation and for plain SQL.';
+  constraint events_deny_has_code check (decision = 'allow' or code is not null),
+  -- Sealing writes the moment as a number.
+  constraint events_occurred_at_finite check (isfinite(occurred_at))
+) partition by range (occurred_at);
+comment on table audit.events is
+  'One row an event, a partition a month (UTC). actor_id is null for automation and for plain SQL.';
 comment on column audit.events.code is 'For a deny: the problem code that the caller was given.';
 create index events_organization_id_occurred_at_idx on audit.events (organization_id, occurred_at desc);
+create index events_written_in_id_idx on audit.events (written_in, id);
+create trigger append_only before update or delete or truncate on audit.events
+  for each statement execute function audit.refuse_change();
+alter table audit.events enable row level security;
 
-create function audit.refuse_change()
-returns trigger
+create function audit.protect_partition(partition regclass, what text)
+returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-  raise exception using errcode = '42501', message = 'audit.events is append-only';
+  -- Neither row-level security nor a statement trigger of the parent counts for who names the partition itself.
+  execute pg_catalog.format('alter table %s enable row level security', partition);
+  execute pg_catalog.format(
+    'create trigger append_only before update or delete or truncate on %s for each statement execute function audit.refuse_change()',
+    partition);
+  execute pg_catalog.format('comment on table %s is %L', partition, what);
 end
 $$;
-comment on function audit.refuse_change is 'Keeps audit.events append-only for every role.';
-create trigger append_only before update or delete or truncate on audit.events
-  for each statement execute function audit.refuse_change();
+comment on function audit.protect_partition is 'Gives a partition of audit.events the protection of the whole.';
 
-alter table audit.events enable row level security;
+create table audit.events_default partition of audit.events default;
+select audit.protect_partition('audit.events_default', 'Events of months without a partition, so that none is ever lost.');
+
+create function audit.ensure_partitions(months_ahead integer default 12)
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  this_month timestamp := pg_catalog.date_trunc('month', pg_catalog.now() at time zone 'UTC');
+  month timestamp;
+  partition text;
+  made integer := 0;
+begin
+  for month in
+    select this_month + pg_catalog.make_interval(months => step)
+    from pg_catalog.generate_series(-1, months_ahead) step
+  loop
+    partition := 'events_' || pg_catalog.to_char(month, 'YYYY_MM');
+    -- A month that the default partition has taken events of stays there: they are append-only, so they do not move.
+    continue when pg_catalog.to_regclass('audit.' || partition) is not null
+      or exists (
+        select from audit.events_default event
+        where event.occurred_at >= month at time zone 'UTC'
+          and event.occurred_at < (month + interval '1 month') at time zone 'UTC');
+    -- Made apart and attached: unlike "partition of", this does not keep writers of the other months waiting.
+    execute pg_catalog.format(
+      'create table audit.%I (like audit.events including defaults including constraints)', partition);
+    execute pg_catalog.format(
+      'alter table audit.events attach partition audit.%I for values from (%L) to (%L)',
+      partition, month at time zone 'UTC', (month + interval '1 month') at time zone 'UTC');
+    perform audit.protect_partition(
+      ('audit.' || partition)::regclass, pg_catalog.format('Events of %s (UTC).', pg_catalog.to_char(month, 'YYYY-MM')));
+    made := made + 1;
+  end loop;
+  return made;
+end
+$$;
+comment on function audit.ensure_partitions is
+  'Makes the monthly partitions of audit.events from last month to months_ahead, for a job to call once a day. Returns how '
+  'many it made. A month that is already in the default partition stays there.';
+select audit.ensure_partitions();
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Types
+-- ---------------------------------------------------------------------------------------------------------
+
+create table audit.event_types (
+  name text primary key,
+  summary text not null,
+  constraint event_types_name_form check (name ~ '^[a-z_]+\.[a-z_]+$')
+);
+comment on table audit.event_types is 'The names that audit.events.action takes. They are added by migrations, and never taken away.';
+alter table audit.event_types enable row level security;
+
+create function audit.add_event_types(types jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into audit.event_types (name, summary)
+  select added.key, added.value from pg_catalog.jsonb_each_text(types) added;
+  -- A check and not a foreign key: a key would lock one and the same row of event_types for every writer of an event. Not
+  -- validated, since the set only grows: what was of a known type stays so.
+  alter table audit.events drop constraint if exists events_action_known;
+  execute pg_catalog.format(
+    'alter table audit.events add constraint events_action_known check (action = any (%L::text[])) not valid',
+    (select pg_catalog.array_agg(type.name order by type.name) from audit.event_types type));
+end
+$$;
+comment on function audit.add_event_types is
+  'Used by migrations only: {"name": "summary"} of the types of events that the domain writes. No other is accepted.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Reading
@@ -67,7 +169,7 @@ begin
   end if;
   return query
     select event.id, event.occurred_at, event.organization_id, event.actor_id, event.action, event.decision,
-      event.code, event.table_name, event.row_id, event.request_id, event.details
+      event.code, event.table_name, event.row_id, event.request_id, event.details, event.written_in
     from audit.events event
     where event.organization_id = organization and (before_id is null or event.id < before_id)
     order by event.id desc
@@ -96,7 +198,7 @@ comment on function public.list_audit_events is
 
 grant execute on function app.list_audit_events, public.list_audit_events to authenticated;
 
-create function app.denied_attempts()
+create function app.denied_attempts(since timestamptz default '-infinity', until timestamptz default 'infinity')
 returns setof audit.events
 language plpgsql
 stable
@@ -109,9 +211,12 @@ declare
 begin
   return query
     select event.id, event.occurred_at, event.organization_id, event.actor_id, event.action, event.decision,
-      event.code, event.table_name, event.row_id, event.request_id, event.details
+      event.code, event.table_name, event.row_id, event.request_id, event.details, event.written_in
     from audit.events event
     where event.decision = 'deny'
+      -- Here and not in the caller, so that only the months asked for are read.
+      and event.occurred_at >= since
+      and event.occurred_at <= until
       and event.organization_id = any (organizations)
       and event.organization_id <> all (barred);
 end
@@ -139,11 +244,9 @@ set search_path = ''
 as $$
   select denied.id, denied.occurred_at, denied.organization_id, denied.actor_id, denied.action, denied.code,
     denied.table_name, denied.request_id
-  from public.denied_attempts denied
+  from app.denied_attempts(since, until) denied
   where denied.organization_id = organization
     and (by_user is null or denied.actor_id = by_user)
-    and denied.occurred_at >= since
-    and denied.occurred_at <= until
     and (before_id is null or denied.id < before_id)
   order by denied.id desc
   limit least(greatest(max_rows, 1), 1000)

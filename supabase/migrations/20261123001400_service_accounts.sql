@@ -353,3 +353,7 @@ create policy "admins see the service accounts of their organization" on public.
   for select to authenticated
   using (organization_id = any ((select app.org_ids_with_permission('manage_service_accounts'))::uuid[]));
 select app.require_second_factor('public.service_accounts');
+
+select audit.watch('public.service_accounts');
+-- The time of its last use would be an event a minute, and nothing of a secret belongs into the trail.
+select audit.watch('public.service_account_tokens', 'last_used_at', 'token_hash', 'prefix');

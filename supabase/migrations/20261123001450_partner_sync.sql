@@ -37,6 +37,7 @@ alter table public.referrals
     foreign key (organization_id, service_account_id) references public.service_accounts (organization_id, id),
   add constraint referrals_once_per_service_account unique (organization_id, service_account_id, reference),
   add constraint referrals_referred_by_one check (service_account_id is null or created_by is null);
+select audit.watch('public.referrals', 'reference');
 comment on column public.referrals.service_account_id is
   'Who referred, when it was a partner''s software; created_by is then null. Written by app.partner_sync only.';
 

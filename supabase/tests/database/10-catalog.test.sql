@@ -28,7 +28,7 @@ where has_table_privilege(role_name, our_tables.oid, privilege)
     and has_any_column_privilege(role_name, our_tables.oid, privilege));
 
 create temp view our_constraints as
-select con.oid, con.conname, con.contype, our_tables.oid as table_oid, our_tables.name, our_tables.relname, con.conkey, con.confrelid
+select con.oid, con.conname, con.contype, our_tables.oid as table_oid, our_tables.name, our_tables.relname, con.conkey, con.confrelid, con.coninhcount
 from pg_constraint con
 join our_tables on our_tables.oid = con.conrelid;
 
@@ -214,7 +214,7 @@ select set_eq(
   'these columns hold PHI, and no other');
 select is_empty(
   $$ select name, conname from our_constraints
-    where contype in ('c', 'x') and (conname !~ ('^' || relname || '_[a-z]') or conname ~ '_check[0-9]*$|_excl[0-9]*$') $$,
+    where contype in ('c', 'x') and coninhcount = 0 and (conname !~ ('^' || relname || '_[a-z]') or conname ~ '_check[0-9]*$|_excl[0-9]*$') $$,
   'every check and exclusion constraint is named <table>_<rule>');
 
 -- ---------------------------------------------------------------------------------------------------------

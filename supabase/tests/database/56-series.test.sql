@@ -91,7 +91,7 @@ select is((select version from public.session_series where id = tests.id('weekly
 select is(
   (select array_agg(action order by id) from audit.events
     where organization_id = tests.id('north') and decision = 'allow'
-      and id > (select max(id) from audit.events where action = 'hold.confirmed' and organization_id = tests.id('north'))),
+      and action !~ '^row\.' and id > (select max(id) from audit.events where action = 'hold.confirmed' and organization_id = tests.id('north'))),
   array['series.updated', 'session.scheduled', 'session.scheduled'], 'the audit trail has the edit and what it added');
 
 select tests.authenticate_as(tests.id('north rosa login'));

@@ -202,7 +202,7 @@ begin
   if relation in ('roles', 'role_permissions', 'cpt_codes') then
     return case relation when 'cpt_codes' then '97153' else 'partner_provider' end;
   elsif relation = 'denied_attempts' then
-    return (select event.id from audit.events event where event.organization_id = access.id(here) and event.row_id = access.id(here));
+    return (select event.id from audit.events event where event.organization_id = access.id(here) and event.row_id = access.id(here) and event.decision = 'deny');
   elsif relation = 'active_organizations' then
     return case when mine then this.login else access.id(here || ' colleague login') end;
   elsif relation = 'idempotency_keys' then

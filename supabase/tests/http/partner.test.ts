@@ -628,6 +628,7 @@ describe("the token", () => {
       select relnamespace::regnamespace::text as schema, relname as name
       from pg_class
       where relkind in ('r', 'p', 'm')
+        and not relispartition
         and relnamespace::regnamespace::text in ('public', 'app', 'audit')`;
     const spellings = (token: string) => [
       token.slice(3),
