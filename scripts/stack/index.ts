@@ -140,13 +140,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 }
 
-/** The environment hosted gives every Edge Function, as far as it concerns access. */
+/** The environment hosted gives every Edge Function, as far as it concerns access, and the secrets an operator sets. */
 function edgeFunctionEnv(url: string, keys: StackKeys): Record<string, string> {
   return {
     SUPABASE_URL: url,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secretKey }),
     SUPABASE_JWKS: JSON.stringify(keys.jwks),
+    HOLDFAST_NOTE_KEYS: keys.noteKeys,
   };
 }
 

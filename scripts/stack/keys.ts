@@ -16,6 +16,8 @@ export interface StackKeys {
   secretKey: string;
   /** HS256 secret between the gateway and the inner server; it never leaves this machine. */
   innerSecret: string;
+  /** The functions' secret HOLDFAST_NOTE_KEYS: kept, or what was written before a restart could not be read. */
+  noteKeys: string;
 }
 
 interface KeyFile {
@@ -23,6 +25,7 @@ interface KeyFile {
   publishableKey: string;
   secretKey: string;
   innerSecret: string;
+  noteKeys: string;
 }
 
 /** Reads the keys of a data directory, or makes them. */
@@ -30,6 +33,8 @@ export async function loadKeys(dataDir: string): Promise<StackKeys> {
   const path = join(dataDir, "keys.json");
   const stored = await readFile(path, "utf8").catch(() => undefined);
   const file: KeyFile = stored ? JSON.parse(stored) : await makeKeys(path);
+  // A data directory from before there were notes.
+  if (file.noteKeys === undefined) await keep(path, Object.assign(file, { noteKeys: makeNoteKeys() }));
   const { d: _private, ...publicJwk } = file.privateJwk;
   const kid = await calculateJwkThumbprint(publicJwk);
   return {
@@ -40,6 +45,7 @@ export async function loadKeys(dataDir: string): Promise<StackKeys> {
     publishableKey: file.publishableKey,
     secretKey: file.secretKey,
     innerSecret: file.innerSecret,
+    noteKeys: file.noteKeys,
   };
 }
 
@@ -50,11 +56,22 @@ async function makeKeys(path: string): Promise<KeyFile> {
     publishableKey: `sb_publishable_${randomBytes(24).toString("base64url")}`,
     secretKey: `sb_secret_${randomBytes(24).toString("base64url")}`,
     innerSecret: randomBytes(48).toString("base64url"),
+    noteKeys: makeNoteKeys(),
   };
+  await keep(path, file);
+  return file;
+}
+
+/** A value of HOLDFAST_NOTE_KEYS with one new key, which is the current one. */
+export function makeNoteKeys(): string {
+  const id = `k${randomBytes(4).toString("hex")}`;
+  return JSON.stringify({ current: id, keys: { [id]: randomBytes(32).toString("base64url") } });
+}
+
+async function keep(path: string, file: KeyFile): Promise<void> {
   const staged = `${path}.new`;
   await writeFile(staged, JSON.stringify(file, null, 2), { mode: 0o600 });
   await rename(staged, path);
-  return file;
 }
 
 async function asymmetric(jwk: JWK): Promise<CryptoKey> {

@@ -7,14 +7,14 @@ export type Database = {
           Tables: {
             "access_alerts": {
                   Row: {
-                    "acknowledged_at": string | null,"actor_id": string | null,"created_at": string,"created_by": string | null,"grant_id": string | null,"id": string,"kind": string,"organization_id": string,"updated_at": string,"updated_by": string | null
+                    "acknowledged_at": string | null,"actor_id": string | null,"created_at": string,"created_by": string | null,"grant_id": string | null,"id": string,"kind": string,"note_id": string | null,"organization_id": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at": string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind": string,"organization_id": string,"updated_at": string,"updated_by"?: string | null
+                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at": string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind": string,"note_id"?: string | null,"organization_id": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind"?: string,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind"?: string,"note_id"?: string | null,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -22,6 +22,12 @@ export type Database = {
       columns: ["organization_id","grant_id"]
 isOneToOne: false
       referencedRelation: "user_roles"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "access_alerts_note_fkey"
+      columns: ["organization_id","note_id"]
+isOneToOne: false
+      referencedRelation: "session_notes"
       referencedColumns: ["organization_id","id"]
     },{
       foreignKeyName: "access_alerts_organization_id_fkey"
@@ -221,6 +227,26 @@ isOneToOne: false
       referencedColumns: ["organization_id","id"]
     }
                   ]
+                },"client_keys": {
+                  Row: {
+                    "client_id": string,"created_at": string,"created_by": string | null,"destroyed_at": string | null,"destroyed_by": string | null,"id": string,"master_key_id": string,"organization_id": string,"proposed_at": string | null,"proposed_by": string | null,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null,"wrapped_key": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"destroyed_at"?: string | null,"destroyed_by"?: string | null,"id": string,"master_key_id": string,"organization_id": string,"proposed_at"?: string | null,"proposed_by"?: string | null,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null,"wrapped_key"?: string | null
+                  }
+                  Update: {
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"destroyed_at"?: string | null,"destroyed_by"?: string | null,"id"?: string,"master_key_id"?: string,"organization_id"?: string,"proposed_at"?: string | null,"proposed_by"?: string | null,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null,"wrapped_key"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "client_keys_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 },"client_preferred_hours": {
                   Row: {
                     "client_id": string,"created_at": string,"created_by": string | null,"effective_from": string,"effective_until": string | null,"id": string,"local_end": string,"local_start": string,"organization_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"weekday": number
@@ -357,14 +383,14 @@ isOneToOne: false
                   ]
                 },"payers": {
                   Row: {
-                    "allows_concurrent_supervision": boolean,"created_at": string,"created_by": string | null,"id": string,"name": string,"organization_id": string,"updated_at": string,"updated_by": string | null
+                    "allows_concurrent_supervision": boolean,"created_at": string,"created_by": string | null,"id": string,"name": string,"organization_id": string,"requires_cosignature": boolean,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "allows_concurrent_supervision"?: boolean,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"organization_id": string,"updated_at": string,"updated_by"?: string | null
+                    "allows_concurrent_supervision"?: boolean,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"organization_id": string,"requires_cosignature"?: boolean,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "allows_concurrent_supervision"?: boolean,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "allows_concurrent_supervision"?: boolean,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"organization_id"?: string,"requires_cosignature"?: boolean,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -639,6 +665,76 @@ isOneToOne: false
 isOneToOne: false
       referencedRelation: "waitlist_entries"
       referencedColumns: ["organization_id","id","client_id"]
+    }
+                  ]
+                },"session_note_versions": {
+                  Row: {
+                    "ciphertext": string,"client_id": string,"created_at": string,"created_by": string | null,"id": string,"key_id": string,"note_id": string,"number": number,"organization_id": string,"text_digest": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "ciphertext": string,"client_id": string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"key_id": string,"note_id": string,"number": number,"organization_id": string,"text_digest": string
+                  }
+                  Update: {
+                    "ciphertext"?: string,"client_id"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"key_id"?: string,"note_id"?: string,"number"?: number,"organization_id"?: string,"text_digest"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "session_note_versions_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_note_versions_key_fkey"
+      columns: ["organization_id","key_id","client_id"]
+isOneToOne: false
+      referencedRelation: "client_keys"
+      referencedColumns: ["organization_id","id","client_id"]
+    },{
+      foreignKeyName: "session_note_versions_note_fkey"
+      columns: ["organization_id","note_id","client_id"]
+isOneToOne: false
+      referencedRelation: "session_notes"
+      referencedColumns: ["organization_id","id","client_id"]
+    }
+                  ]
+                },"session_notes": {
+                  Row: {
+                    "addends_note_id": string | null,"author_id": string,"client_id": string,"cosigned_at": string | null,"cosigned_by": string | null,"created_at": string,"created_by": string | null,"current_version": number,"id": string,"kind": string,"needs_cosignature": boolean,"organization_id": string,"released_at": string | null,"released_by": string | null,"session_id": string,"signed_at": string | null,"signed_by": string | null,"status": string,"status_changed_at": string,"status_changed_by": string | null,"text_digest": string | null,"therapist_id": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "addends_note_id"?: string | null,"author_id": string,"client_id": string,"cosigned_at"?: string | null,"cosigned_by"?: string | null,"created_at": string,"created_by"?: string | null,"current_version"?: number,"id": string,"kind": string,"needs_cosignature": boolean,"organization_id": string,"released_at"?: string | null,"released_by"?: string | null,"session_id": string,"signed_at"?: string | null,"signed_by"?: string | null,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"text_digest"?: string | null,"therapist_id": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "addends_note_id"?: string | null,"author_id"?: string,"client_id"?: string,"cosigned_at"?: string | null,"cosigned_by"?: string | null,"created_at"?: string,"created_by"?: string | null,"current_version"?: number,"id"?: string,"kind"?: string,"needs_cosignature"?: boolean,"organization_id"?: string,"released_at"?: string | null,"released_by"?: string | null,"session_id"?: string,"signed_at"?: string | null,"signed_by"?: string | null,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"text_digest"?: string | null,"therapist_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "session_notes_addended_fkey"
+      columns: ["organization_id","addends_note_id","client_id"]
+isOneToOne: false
+      referencedRelation: "session_notes"
+      referencedColumns: ["organization_id","id","client_id"]
+    },{
+      foreignKeyName: "session_notes_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_notes_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "sessions"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_notes_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
     }
                   ]
                 },"session_series": {
@@ -967,11 +1063,17 @@ isOneToOne: false
 "confirm_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"cosign_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "create_service_account":
 { Args: { "expires_at"?: string,"name": string,"organization": string,"scopes": (string)[] }; Returns: Json
                            },
 "custom_access_token_hook":
 { Args: { "event": Json }; Returns: Json
+                           },
+"destroy_client_key":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "find_open_times":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
@@ -1021,10 +1123,22 @@ isOneToOne: false
 "partner_sync":
 { Args: { "idempotency_key"?: string,"request": Json,"token": string }; Returns: Json
                            },
+"prepare_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "preview_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "read_consents":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"release_summary":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"report_unreadable_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "revoke_service_account":
@@ -1033,10 +1147,16 @@ isOneToOne: false
 "rotate_service_account_token":
 { Args: { "account": string,"overlap_minutes"?: number }; Returns: Json
                            },
+"save_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "set_availability":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "sign_consent":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"sign_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "substitute_therapist":

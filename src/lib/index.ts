@@ -81,6 +81,20 @@ export {
   type Visitor,
 } from "./guards.ts";
 export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
+export { MAX_NOTE_LENGTH, type NoteRequest, noteRequestSchema } from "./notes.ts";
+export {
+  cosignNote,
+  type Note,
+  type NoteReadRequest,
+  type NoteSaveRequest,
+  type NoteSignRequest,
+  type NoteWithText,
+  readNotes,
+  releaseSummary,
+  type SummaryReleaseRequest,
+  saveNote,
+  signNote,
+} from "./notes-client.ts";
 export { MAX_SEARCH, type OpenTimesRequest } from "./open-times.ts";
 export { findOpenTimes, type OpenTime, type OpenTimes } from "./open-times-client.ts";
 export {

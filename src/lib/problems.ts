@@ -96,6 +96,16 @@ export const PROBLEMS = {
     title: "Somebody has changed it since",
     action: "Read it again, and decide by what it is now; version is the current one.",
   },
+  note_signed: {
+    status: 409,
+    title: "The note is signed",
+    action: "Show it as it is, and write an addendum to correct it.",
+  },
+  note_unreadable: {
+    status: 409,
+    title: "The note cannot be opened",
+    action: "Do not show it as blank; the administrators are alerted, and reason says what is wrong.",
+  },
   idempotency_in_flight: {
     status: 409,
     title: "The same request is being processed",
@@ -105,6 +115,11 @@ export const PROBLEMS = {
     status: 410,
     title: "The hold has expired",
     action: "Hold the time again; still_free says whether it was free when you asked.",
+  },
+  key_destroyed: {
+    status: 410,
+    title: "The key of the note was destroyed",
+    action: "Nothing opens it again: two administrators decided so.",
   },
   payload_too_large: {
     status: 413,
@@ -213,8 +228,11 @@ const EXTENSIONS = {
   consent_required: plain.extend({ forms: z.array(z.string()) }),
   already_signed: plain,
   stale_version: plain.extend({ version: z.int() }),
+  note_signed: plain,
+  note_unreadable: plain,
   idempotency_in_flight: plain.extend({ retry_after: retryAfter.optional() }),
   hold_expired: plain.extend({ still_free: z.boolean() }),
+  key_destroyed: plain,
   payload_too_large: plain,
   validation_failed: refusedFields,
   offset_mismatch: refusedFields,

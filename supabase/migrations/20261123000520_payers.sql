@@ -9,6 +9,7 @@ create table public.payers (
   organization_id uuid not null references public.organizations (id),
   name text not null,
   allows_concurrent_supervision boolean not null default true,
+  requires_cosignature boolean not null default false,
   created_at timestamptz not null,
   created_by uuid,
   updated_at timestamptz not null,
@@ -20,6 +21,7 @@ create table public.payers (
 comment on table public.payers is 'An insurer or programme that pays for services.';
 comment on column public.payers.allows_concurrent_supervision is
   'Whether 97155 may run beside 97153 on one client: most payers allow it, TRICARE bars it.';
+comment on column public.payers.requires_cosignature is 'Whether a supervisor must co-sign every note, whoever wrote it.';
 select app.add_stamps('public.payers');
 
 create table public.client_coverages (
@@ -74,8 +76,8 @@ alter table public.payers enable row level security;
 alter table public.client_coverages enable row level security;
 
 grant select,
-  insert (organization_id, name, allows_concurrent_supervision),
-  update (name, allows_concurrent_supervision)
+  insert (organization_id, name, allows_concurrent_supervision, requires_cosignature),
+  update (name, allows_concurrent_supervision, requires_cosignature)
 on public.payers to authenticated, service_role;
 grant select,
   insert (organization_id, client_id, payer_id, starts_on, ends_on),

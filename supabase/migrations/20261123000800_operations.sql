@@ -53,6 +53,8 @@ begin
       when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then 'waitlist_entries'
       when operation = 'archive_client' then 'clients'
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
+      when operation ~ 'note$|^release_summary$' then 'session_notes'
+      when operation = 'destroy_client_key' then 'client_keys'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
     end,
@@ -144,6 +146,9 @@ begin
       from public.consent_signatures signature
       where signature.id = (request ->> 'signature_id')::uuid),
     (select form.organization_id from public.consent_forms form where form.id = (request ->> 'form_id')::uuid),
+    (select note.organization_id
+      from public.session_notes note
+      where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
     (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end
 $$;

@@ -11,6 +11,7 @@ create table public.access_alerts (
   kind text not null,
   actor_id uuid,
   grant_id uuid,
+  note_id uuid,
   acknowledged_at timestamptz,
   created_at timestamptz not null,
   created_by uuid,
@@ -19,10 +20,16 @@ create table public.access_alerts (
   constraint access_alerts_organization_id_id_key unique (organization_id, id),
   constraint access_alerts_grant_fkey
     foreign key (organization_id, grant_id) references public.user_roles (organization_id, id),
-  constraint access_alerts_kind_known check (kind in ('break_glass'))
+  constraint access_alerts_note_fkey
+    foreign key (organization_id, note_id) references public.session_notes (organization_id, id),
+  constraint access_alerts_kind_known check (kind in ('break_glass', 'note_unreadable'))
 );
 comment on table public.access_alerts is 'What an organization''s admins should look at. The reason stands in the grant''s row.';
 create index access_alerts_grant_idx on public.access_alerts (organization_id, grant_id);
+create index access_alerts_note_idx on public.access_alerts (organization_id, note_id);
+-- Without a note it is a client's key that does not open: one open alert an organization.
+create unique index access_alerts_one_open_per_note_idx on public.access_alerts (organization_id, note_id)
+  nulls not distinct where kind = 'note_unreadable' and acknowledged_at is null;
 select app.add_stamps('public.access_alerts');
 
 alter table public.access_alerts enable row level security;

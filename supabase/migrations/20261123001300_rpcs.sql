@@ -16,7 +16,9 @@ set enable_seqscan = off
 as $$
 declare
   organization uuid;
-  request_hash bytea := sha256(convert_to(request::text, 'UTF8'));
+  -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
+  request_hash bytea := sha256(convert_to((request - case operation
+    when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id}'::text[] else '{}' end)::text, 'UTF8'));
   data jsonb;
   refusal text;
 begin
@@ -24,7 +26,9 @@ begin
     return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
-  if operation in ('find_open_times', 'preview_sessions', 'read_consents') then
+  if operation in (
+    'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note')
+  then
     idempotency_key := null;
   end if;
 
@@ -71,6 +75,14 @@ begin
         when 'join_waitlist' then app.join_waitlist(organization, request)
         when 'leave_waitlist' then app.leave_waitlist(organization, request)
         when 'answer_offer' then app.answer_offer(organization, request)
+        when 'prepare_note' then app.prepare_note(organization, request)
+        when 'save_note' then app.save_note(organization, request)
+        when 'read_note' then app.read_note(organization, request)
+        when 'sign_note' then app.sign_note(organization, request)
+        when 'cosign_note' then app.cosign_note(organization, request)
+        when 'release_summary' then app.release_summary(organization, request)
+        when 'report_unreadable_note' then app.report_unreadable_note(organization, request)
+        when 'destroy_client_key' then app.destroy_client_key(organization, request)
         when 'archive_client' then app.archive_client(organization, request)
         when 'sign_consent' then app.sign_consent(organization, request)
         when 'terminate_consent' then app.terminate_consent(organization, request)
@@ -282,6 +294,94 @@ $$;
 comment on function public.answer_offer is
   'Accepts or declines a time that the waitlist offers (POST waitlist). Answers {data, replayed} or {problem}.';
 
+create function public.prepare_note(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('prepare_note', request, idempotency_key)
+$$;
+comment on function public.prepare_note is
+  'What is needed to encrypt a note of a session (for POST session-notes). Answers {data, replayed} or {problem}.';
+
+create function public.save_note(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('save_note', request, idempotency_key)
+$$;
+comment on function public.save_note is
+  'Saves the ciphertext of a draft (for POST session-notes). Answers {data, replayed} or {problem}.';
+
+create function public.read_note(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('read_note', request, idempotency_key)
+$$;
+comment on function public.read_note is
+  'A note, or those of a session, as ciphertext; each read is put on record (for POST session-notes). Answers {data, replayed} or {problem}.';
+
+create function public.sign_note(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('sign_note', request, idempotency_key)
+$$;
+comment on function public.sign_note is
+  'Signs a draft, which does not change from then on (for POST session-notes). Answers {data, replayed} or {problem}.';
+
+create function public.cosign_note(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('cosign_note', request, idempotency_key)
+$$;
+comment on function public.cosign_note is
+  'A supervisor signs a signed note (for POST session-notes). Answers {data, replayed} or {problem}.';
+
+create function public.release_summary(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('release_summary', request, idempotency_key)
+$$;
+comment on function public.release_summary is
+  'Lets the family read a signed summary (POST session-notes). Answers {data, replayed} or {problem}.';
+
+create function public.report_unreadable_note(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('report_unreadable_note', request, idempotency_key)
+$$;
+comment on function public.report_unreadable_note is
+  'Alerts the admins to a note that does not open (for POST session-notes). Answers {data, replayed} or {problem}.';
+
+create function public.destroy_client_key(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('destroy_client_key', request, idempotency_key)
+$$;
+comment on function public.destroy_client_key is
+  'Two admins, one after the other within 24 hours: no note under the clients key can be read again. Answers {data, replayed} or {problem}.';
+
 create function public.archive_client(client uuid, idempotency_key text default null)
 returns jsonb
 language sql
@@ -349,5 +449,13 @@ grant execute on function
   public.answer_offer,
   public.sign_consent,
   public.terminate_consent,
-  public.read_consents
+  public.read_consents,
+  public.prepare_note,
+  public.save_note,
+  public.read_note,
+  public.sign_note,
+  public.cosign_note,
+  public.release_summary,
+  public.report_unreadable_note,
+  public.destroy_client_key
 to authenticated;

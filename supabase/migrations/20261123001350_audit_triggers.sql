@@ -23,6 +23,15 @@ select audit.add_event_types($$ {
   "hold.released": "A hold was given back.",
   "holiday.cancelled": "A holiday was taken back.",
   "holiday.entered": "A holiday was entered.",
+  "note.cosigned": "A note was co-signed.",
+  "note.read": "A note was read.",
+  "note.released": "A summary was released to the family.",
+  "note.saved": "A draft of a note was saved.",
+  "note.signed": "A note was signed.",
+  "note.unreadable": "A note did not open.",
+  "note_key.destroyed": "The key of a client's notes was destroyed.",
+  "note_key.made": "The key of a client's notes was made.",
+  "note_key.proposed": "The key of a client's notes is to be destroyed, if a second admin agrees.",
   "partner.call": "A partner's call of no known operation.",
   "partner.enrol": "A partner referred somebody.",
   "partner.schedule": "A partner read the schedule of its referrals.",
@@ -56,6 +65,14 @@ select audit.add_event_types($$ {
   "rpc.swap_sessions": "A call was refused.",
   "rpc.terminate_consent": "A call was refused.",
   "rpc.update_series": "A call was refused.",
+  "rpc.prepare_note": "A call was refused.",
+  "rpc.save_note": "A call was refused.",
+  "rpc.read_note": "A call was refused.",
+  "rpc.sign_note": "A call was refused.",
+  "rpc.cosign_note": "A call was refused.",
+  "rpc.release_summary": "A call was refused.",
+  "rpc.report_unreadable_note": "A call was refused.",
+  "rpc.destroy_client_key": "A call was refused.",
   "series.updated": "A series was changed from a date on.",
   "service_account.created": "A service account was made.",
   "service_account.revoked": "A service account was ended.",
@@ -181,6 +198,10 @@ select audit.watch('public.cancellation_rules');
 select audit.watch('public.consent_forms', 'body');
 select audit.watch('public.consent_signatures');
 select audit.watch('public.service_consents');
+-- Wrapped or not, a key is no place for the trail.
+select audit.watch('public.client_keys', 'wrapped_key');
+select audit.watch('public.session_notes');
+select audit.watch('public.session_note_versions');
 -- The reference is the partner's own word, whatever it puts there.
 select audit.watch('public.referrals', 'reference');
 select audit.watch('public.access_alerts');

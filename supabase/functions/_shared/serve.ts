@@ -9,16 +9,35 @@ import { readJson } from "./body.ts";
 import { type Authenticate, signedInUser } from "./callers.ts";
 import type { Asked } from "./occurrences.ts";
 import { failure, preflight, requestIdOf, success } from "./respond.ts";
-import { callRpc } from "./rpc.ts";
+import { callRpc, type RpcAnswer } from "./rpc.ts";
+
+/** Calls an RPC as the caller; the caller's idempotency key goes with the one that has the effect. */
+export type Ask = (
+  rpc: string,
+  request: unknown,
+  key?: "with the caller's idempotency key",
+) => Promise<RpcAnswer>;
 
 /** One Edge Function. */
-export interface FunctionSpec<Schema extends z.ZodType> {
+export type FunctionSpec<Schema extends z.ZodType> = CommonSpec<Schema> &
+  (
+    | {
+        /** The RPC that does the work; where a function does several things, the one for this request. */
+        readonly rpc: string | ((request: z.output<Schema>) => string);
+        readonly converse?: undefined;
+      }
+    | {
+        readonly rpc?: undefined;
+        /** Where one RPC cannot do the work, because the function does what the database must not see. */
+        readonly converse: (request: z.output<Schema>, ask: Ask) => Promise<RpcAnswer>;
+      }
+  );
+
+interface CommonSpec<Schema extends z.ZodType> {
   /** Its name, for the log. */
   readonly name: string;
   /** The schema of its request. */
   readonly request: Schema;
-  /** The RPC that does the work; where a function does several things, the one for this request. */
-  readonly rpc: string | ((request: z.output<Schema>) => string);
   /** Who may call; left out, signed-in users. */
   readonly authenticate?: Authenticate;
   /** The status of a success. */
@@ -78,14 +97,22 @@ async function handle<Schema extends z.ZodType>(
   const asked = spec.toRpc ? spec.toRpc(parsed.data) : { ask: parsed.data };
   if ("errors" in asked) return failure(requestId, toProblem("validation_failed", { errors: asked.errors }));
 
-  const answer = await callRpc({
-    rpc: typeof spec.rpc === "string" ? spec.rpc : spec.rpc(parsed.data),
-    request: asked.ask,
-    idempotencyKey,
-    caller,
-    requestId,
-    timeoutMs: spec.timeoutMs ?? RPC_TIMEOUT_MS,
-  });
+  const ask: Ask = (rpc, ask, key) =>
+    callRpc({
+      rpc,
+      request: ask,
+      idempotencyKey: key ? idempotencyKey : null,
+      caller,
+      requestId,
+      timeoutMs: spec.timeoutMs ?? RPC_TIMEOUT_MS,
+    });
+  const answer = spec.converse
+    ? await spec.converse(parsed.data, ask)
+    : await ask(
+        typeof spec.rpc === "string" ? spec.rpc : spec.rpc(parsed.data),
+        asked.ask,
+        "with the caller's idempotency key",
+      );
   if ("data" in answer) return success(requestId, spec.status, answer.data, answer.replayed);
 
   if (answer.problem.status >= 500) log(spec.name, requestId, answer.problem, answer.sqlstate);

@@ -53,7 +53,14 @@ const TABLES: Record<string, { key: string; column?: string }> = {
 };
 /** The same for everybody, or for nobody. */
 const NO_TENANTS_ROWS = ["cpt_codes", "role_permissions", "roles"];
-const CLOSED = ["calendar_claims", "idempotency_keys", "service_account_tokens"];
+const CLOSED = [
+  "calendar_claims",
+  "client_keys",
+  "idempotency_keys",
+  "service_account_tokens",
+  "session_note_versions",
+  "session_notes",
+];
 
 async function inTransaction<T>(work: (connection: ReservedSql) => Promise<T>): Promise<T> {
   const connection = await sql.reserve();

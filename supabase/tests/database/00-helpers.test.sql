@@ -302,6 +302,33 @@ comment on function tests.fill_schedule is
   'after 97155 and a rule for cancelling; "telehealth 1", which 97155 asks for ("asked"), and its "signature" for Birch. '
   'Labels begin with the clinic.';
 
+create function tests.add_note(label text, clinic text, session text, changes jsonb default '{}')
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.client_keys (id, organization_id, client_id, wrapped_key, master_key_id)
+  select tests.id(clinic || ' key of ' || session), it.organization_id, it.client_id, 'aaaa..bbbb.cccc.dddd', 'k1'
+  from public.sessions it
+  where it.id = tests.id(session)
+  on conflict do nothing;
+  insert into public.session_notes (
+    id, organization_id, session_id, client_id, therapist_id, author_id, kind, needs_cosignature)
+  select tests.id(label), it.organization_id, it.id, it.client_id, it.therapist_id, therapist.user_id,
+    coalesce(changes ->> 'kind', 'session'), true
+  from public.sessions it
+  join public.therapists therapist on therapist.id = it.therapist_id
+  where it.id = tests.id(session);
+  insert into public.session_note_versions (organization_id, note_id, client_id, key_id, number, ciphertext, text_digest)
+  select note.organization_id, note.id, note.client_id, key.id, 1, 'eeee..ffff.gggg.hhhh', sha256('')
+  from public.session_notes note
+  join public.client_keys key
+    on key.organization_id = note.organization_id and key.client_id = note.client_id and key.status = 'active'
+  where note.id = tests.id(label);
+$$;
+comment on function tests.add_note is
+  'A plain insert: a draft by the therapist of a session, with the client''s key; no text that anything opens. changes: {kind}.';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Requests
 -- ---------------------------------------------------------------------------------------------------------

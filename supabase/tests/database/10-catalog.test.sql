@@ -91,8 +91,8 @@ select set_eq(
     'update client_guardians ends_on',
     'insert services client_lane cpt_code credentials group_capacity id is_group is_team name organization_id service_code',
     'update services client_lane cpt_code credentials group_capacity is_group is_team name service_code',
-    'insert payers allows_concurrent_supervision name organization_id',
-    'update payers allows_concurrent_supervision name',
+    'insert payers allows_concurrent_supervision name organization_id requires_cosignature',
+    'update payers allows_concurrent_supervision name requires_cosignature',
     'insert client_coverages client_id ends_on organization_id payer_id starts_on',
     'update client_coverages ends_on starts_on',
     'insert consent_forms body form_code organization_id title version',
@@ -119,8 +119,8 @@ select is_empty(
 select is_empty(
   $$ select name, privilege from our_grants
     where role_name = 'service_role'
-      and (name in ('calendar_claims', 'idempotency_keys') or schema_name in ('app', 'audit')) $$,
-  'the service role has no grant on the ledger, the idempotency keys, the audit trail or anything in app');
+      and (name in ('calendar_claims', 'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions') or schema_name in ('app', 'audit')) $$,
+  'the service role has no grant on the ledger, the idempotency keys, the notes and their keys, the audit trail or anything in app');
 select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
@@ -151,7 +151,9 @@ select set_eq(
   $$ select proname::text from our_functions where schema_name = 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
   array['hold_sessions', 'preview_sessions', 'find_open_times', 'confirm_sessions', 'cancel_sessions', 'join_slot', 'move_session',
     'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception', 'cancel_exception', 'join_waitlist',
-    'leave_waitlist', 'answer_offer', 'archive_client', 'choose_organization', 'break_glass',
+    'leave_waitlist', 'answer_offer',
+    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key',
+    'archive_client', 'choose_organization', 'break_glass',
     'sign_consent', 'terminate_consent', 'read_consents',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
@@ -202,6 +204,7 @@ select is_empty(
   $$ select our_tables.name, attribute.attname from our_tables
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0 and not attribute.attisdropped
     where attribute.attname ~ '(full_name|first_name|last_name|birth|phone|email|address|diagnos|reason|note|comment)'
+      and attribute.attname !~ '_id$'
       and coalesce(col_description(our_tables.oid, attribute.attnum), '') !~ '^PHI: ' $$,
   'every column whose name sounds like health information has a comment that begins with PHI:');
 select set_eq(
@@ -210,7 +213,8 @@ select set_eq(
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
   array[
     'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
-    'clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name'],
+    'clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name',
+    'session_note_versions.ciphertext'],
   'these columns hold PHI, and no other');
 select is_empty(
   $$ select name, conname from our_constraints

@@ -129,7 +129,7 @@ select set_eq(
   $$ select distinct attname::text from watched_columns
     where not is_shown and not is_withheld and attname not in (
       'id', 'organization_id', 'created_at', 'created_by', 'updated_at', 'updated_by', 'status_changed_at', 'status_changed_by', 'version') $$,
-  array['last_used_at', 'token_hash', 'prefix', 'reference', 'body'], 'but for stamps, a watch leaves out only these columns');
+  array['last_used_at', 'token_hash', 'prefix', 'reference', 'body', 'wrapped_key'], 'but for stamps, a watch leaves out only these columns');
 
 select tests.create_clinic('north');
 update public.clients set full_name = 'Somebody Else' where id = tests.id('north birch');

@@ -24,11 +24,12 @@ select set_eq(
     'sessions', 'session_holds', 'supervisions', 'client_guardians', 'referrals', 'access_alerts', 'active_organizations',
     'service_accounts', 'service_account_tokens', 'payers', 'client_coverages', 'therapist_availability', 'client_preferred_hours',
     'availability_exceptions', 'buffer_rules', 'session_series', 'session_teams', 'waitlist_entries', 'waitlist_times',
+    'client_keys', 'session_notes',
     'cancellation_rules', 'consent_forms', 'service_consents'],
   'every table that people change says who created and updated a row, and when');
 select is_empty(
   $$ select name from stamped
-    where name <> 'idempotency_keys' and not exists (
+    where name not in ('idempotency_keys', 'session_note_versions') and not exists (
       select from pg_trigger trigger
       where trigger.tgrelid = stamped.oid and trigger.tgfoid = 'app.stamp_row()'::regprocedure and trigger.tgenabled = 'O'
         and ('status_changed_at' = any (columns)) = (encode(trigger.tgargs, 'escape') like 'status%')

@@ -91,6 +91,7 @@ begin
   select access.id(concat_ws(' ', world, who, 'group')), org, access.id(world || ' ' || who), access.id(world || ' group service'), access.at(18), access.at(19)
   from unnest(array['me', 'colleague', 'supervised']) who;
 
+  perform access.write_notes(world, login, colleague);
   perform set_config('request.jwt.claims', jsonb_build_object('sub', maker.maker)::text, true), access.hold(world, maker.label, maker.who, maker.whom, maker.hour)
   from (values ('hold I made', 'colleague', 'theirs', 4, login), ('hold for me', 'me', 'mine', 4, login), ('hold on my time', 'me', 'mine', 6, colleague),
     ('colleague hold', 'colleague', 'theirs', 6, colleague), ('supervised hold', 'supervised', 'caseload', 4, colleague),
@@ -132,6 +133,36 @@ begin
   select access.id(pg_catalog.concat_ws(' ', world, whom, 'signature')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' form'), 'A name'
   from pg_catalog.unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
   perform pg_catalog.set_config('request.jwt.claims', '', true), pg_catalog.set_config('request.headers', '', true);
+end
+$$;
+
+-- A note of each session that a scope means: my own is a draft, the others are signed; and released summaries.
+create or replace function access.write_notes(world text, login uuid, colleague uuid) returns void language plpgsql set search_path = '' as $$
+declare
+  note record;
+begin
+  insert into public.client_keys (id, organization_id, client_id, wrapped_key, master_key_id)
+  select access.id(concat_ws(' ', world, whom, 'key')), access.id(world), access.id(world || ' ' || whom), 'aaaa..bbbb.cccc.dddd', 'k1'
+  from unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
+  for note in
+    select written.*, access.id(world || ' ' || label || ' note') as id, case who when 'me' then login else colleague end as author
+    from (values ('my session', 'my session', 'me', 'mine', 'session', 'draft'), ('my draft', 'me one', 'me', 'mine', 'session', 'draft'), ('session of my client', 'session of my client', 'colleague', 'mine', 'session', 'signed'),
+      ('colleague session', 'colleague session', 'colleague', 'theirs', 'session', 'signed'), ('supervised session', 'supervised session', 'supervised', 'caseload', 'session', 'signed'),
+      ('session under review', 'session under review', 'colleague', 'reviewed', 'session', 'signed'), ('reviewed draft', 'session under review', 'colleague', 'reviewed', 'summary', 'draft'),
+      ('my summary', 'my session', 'me', 'mine', 'summary', 'signed'), ('colleague summary', 'colleague session', 'colleague', 'theirs', 'summary', 'signed')
+    ) written (label, of_session, who, whom, kind, status)
+  loop
+    insert into public.session_notes (id, organization_id, session_id, client_id, therapist_id, author_id, kind, needs_cosignature)
+    values (note.id, access.id(world), access.id(world || ' ' || note.of_session), access.id(world || ' ' || note.whom), access.id(world || ' ' || note.who),
+      note.author, note.kind, note.kind = 'session');
+    insert into public.session_note_versions (id, organization_id, note_id, client_id, key_id, number, ciphertext, text_digest)
+    values (access.id(world || ' ' || note.label || ' text'), access.id(world), note.id, access.id(world || ' ' || note.whom), access.id(world || ' ' || note.whom || ' key'),
+      1, 'eeee..ffff.gggg.hhhh', sha256(''));
+    update public.session_notes
+    set status = note.status, signed_by = note.author, signed_at = now(), text_digest = sha256(''),
+      released_by = case note.kind when 'summary' then note.author end, released_at = case note.kind when 'summary' then now() end
+    where id = note.id and note.status = 'signed';
+  end loop;
 end
 $$;
 
@@ -237,6 +268,12 @@ begin
     when relation = 'consent_signatures' then whom || ' signature'
     when relation = 'service_consents' then 'asked'
     when relation = 'session_holds' then case scope when 'an offer to an own child' then 'offer to my child' when 'an offer to another family' then 'offer to another family' when 'an offer of own time' then 'offer on my time' when 'own row' then 'hold I made' when 'own time' then 'hold on my time' when 'supervised row' then 'supervised hold' else 'colleague hold' end
+    when relation in ('session_notes', 'session_note_versions') then
+      case scope when 'own row' then 'my session' when 'assigned client' then 'session of my client' when 'client for review' then 'session under review'
+        when 'supervised row' then 'supervised session' when 'a draft of a client for review' then 'reviewed draft'
+        when 'a released summary of an own child' then 'my summary' when 'a released summary of another child' then 'colleague summary'
+        else 'colleague session' end || case relation when 'session_notes' then ' note' else ' text' end
+    when relation = 'client_keys' then whom || ' key'
     when relation = 'supervisions' then case when mine then 'my' else 'colleague' end || ' supervision'
     when relation = 'client_guardians' then case when mine then 'my' else 'colleague' end || ' guardianship'
     when relation in ('referrals', 'referral_summaries') then case when mine then 'my' else 'colleague' end || ' referral'
@@ -305,6 +342,9 @@ begin
     when 'service_accounts' then '{"name": "New", "scopes": ["schedule:read"]}'
     when 'service_account_tokens' then '{"prefix": "hf_abcdef"}'
     when 'calendar_claims' then pg_catalog.jsonb_build_object('claim_id', newcomer)
+    when 'client_keys' then '{"master_key_id": "k2"}'
+    when 'session_notes' then '{"kind": "session"}'
+    when 'session_note_versions' then '{"number": 2}'
     when 'idempotency_keys' then '{"key": "new"}'
     when 'roles' then '{"role": "new", "summary": "New"}'
     when 'role_permissions' then '{"role": "client", "permission": "view_clients"}'
@@ -342,6 +382,9 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'service_accounts' then '{"disabled_at": null}'
     when relation = 'service_account_tokens' then '{"revoked_at": null}'
     when relation = 'calendar_claims' then '{"kind": "session"}'
+    when relation = 'client_keys' then '{"master_key_id": "k2"}'
+    when relation = 'session_notes' then '{"kind": "summary"}'
+    when relation = 'session_note_versions' then '{"number": 2}'
     when relation = 'idempotency_keys' then '{"operation": "none"}'
     when relation = 'roles' then '{"summary": "Renamed"}'
     when relation = 'role_permissions' then '{"permission": "view_all"}'
@@ -386,7 +429,21 @@ begin
       'client_id', access.target(of_world, 'clients', scope), 'service_code', '97156', 'duration_minutes', 60, 'wanted_from', current_date + 2, 'time_zone', 'UTC',
       'wanted_times', '[{"weekday": 1, "local_start": "08:00", "local_end": "18:00"}]'::jsonb)
     when 'leave_waitlist' then pg_catalog.jsonb_build_object('waitlist_entry_id', access.target(of_world, 'waitlist_entries', scope))
-    when 'answer_offer' then pg_catalog.jsonb_build_object('hold_key', access.target(of_world, 'session_holds', scope), 'answer', 'decline') end;
+    when 'answer_offer' then pg_catalog.jsonb_build_object('hold_key', access.target(of_world, 'session_holds', scope), 'answer', 'decline')
+    when 'prepare_note' then pg_catalog.jsonb_build_object('session_id', access.target(of_world, 'sessions', scope))
+    when 'save_note' then pg_catalog.jsonb_build_object(
+      'session_id', access.target(of_world, 'sessions', scope), 'version', 1, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', pg_catalog.repeat('0', 64),
+      'key_id', access.id(here || ' mine key'))
+    when 'destroy_client_key' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' mine'))
+    when 'report_unreadable_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope), 'reason', 'text_tampered')
+    when 'read_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope))
+    when 'release_summary' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope))
+    when 'sign_note' then pg_catalog.jsonb_build_object(
+      -- Not the draft that save_note saves.
+      'note_id', case when scope = 'own row' then access.id(here || ' my draft note')::text else access.target(of_world, 'session_notes', scope) end,
+      'version', 1, 'text_digest', pg_catalog.encode(pg_catalog.sha256(''), 'hex'))
+    when 'cosign_note' then pg_catalog.jsonb_build_object(
+      'note_id', access.target(of_world, 'session_notes', scope), 'version', 1, 'text_digest', pg_catalog.encode(pg_catalog.sha256(''), 'hex')) end;
 end
 $$;
 
@@ -397,7 +454,8 @@ declare
   mine boolean := scope = 'own row';
 begin
   if rpc in ('find_open_times', 'join_slot', 'move_session', 'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception',
-    'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer')
+    'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer',
+    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key')
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
   end if;

@@ -14,6 +14,7 @@ import {
 } from "../support/calls.ts";
 import { type Clinic, createClinic, TIME_ZONE } from "../support/clinic.ts";
 import { publishForm, requireConsent } from "../support/consents.ts";
+import { act, createNotesClinic, notes, save, tamper } from "../support/notes.ts";
 import { expectLedgerIsSound, sql, stack } from "../support/stack.ts";
 
 /**
@@ -108,6 +109,29 @@ const produce: Record<
     const { session } = await confirm(clinic.rosa.user, hold_key);
     const move = { action: "move", session_id: session.id, version: 99, time_zone: TIME_ZONE };
     return call("sessions-reschedule", clinic.rosa.user, { ...move, ...time(31, 16) });
+  },
+  note_signed: async () => {
+    const clinic = await createNotesClinic();
+    const { id } = await save(clinic.rosa.user, { session_id: clinic.session }, "x");
+    await act(clinic.rosa.user, "sign", id);
+    return notes(clinic.rosa.user, { action: "sign", note_id: id, version: 1 });
+  },
+  note_unreadable: async () => {
+    const clinic = await createNotesClinic();
+    const { id } = await save(clinic.rosa.user, { session_id: clinic.session }, "x");
+    await tamper(
+      (transaction) =>
+        transaction`update public.session_notes set author_id = ${clinic.theo.user.id} where id = ${id}`,
+    );
+    return notes(clinic.rosa.user, { action: "read", note_id: id });
+  },
+  key_destroyed: async () => {
+    const clinic = await createNotesClinic();
+    const { id } = await save(clinic.rosa.user, { session_id: clinic.session }, "x");
+    for (const admin of [clinic.admin, clinic.otherAdmin]) {
+      await (await admin.client()).rpc("destroy_client_key", { request: { client_id: clinic.aspen } });
+    }
+    return notes(clinic.rosa.user, { action: "read", note_id: id });
   },
   idempotency_in_flight: async (clinic) => {
     // Another transaction is in the middle of the same call: it holds the key's lock and does not end yet.

@@ -2,6 +2,7 @@
 // `supabase start`), or a local one that lives as long as the run.
 
 import type { TestProject } from "vitest/node";
+import { generateKeys } from "../../../scripts/keys.ts";
 import { startStack } from "../../../scripts/stack/index.ts";
 
 export interface TestStack {
@@ -26,7 +27,15 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     project.provide("stack", given);
     return undefined;
   }
-  const { stop, adminDatabaseUrl: _, ...stack } = await startStack({ log: (line) => console.error(line) });
+  const {
+    stop,
+    adminDatabaseUrl: _,
+    ...stack
+  } = await startStack({
+    log: (line) => console.error(line),
+    // Two live master keys, so that a test may rotate all keys of the shared database while others go on.
+    functionsEnv: { HOLDFAST_NOTE_KEYS: generateKeys(generateKeys(undefined)) },
+  });
   project.provide("stack", stack);
   return stop;
 }

@@ -1,0 +1,129 @@
+/**
+ * Session notes for apps: write, read, sign and co-sign them, and release a summary to the family.
+ */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import { type CallOptions, call } from "./call.ts";
+import { type Camel, fromWire, toWire } from "./casing.ts";
+import {
+  type Note as NoteOnTheWire,
+  type NoteRequest,
+  type NoteWithText as NoteWithTextOnTheWire,
+  noteResponseSchema,
+  notesResponseSchema,
+} from "./notes.ts";
+
+type Action<Name extends NoteRequest["action"]> = Extract<NoteRequest, { action: Name }>;
+
+/** A text over a version of a draft; `version` 0 begins one. */
+export type NoteSaveRequest = Camel<Omit<Action<"save">, "action">>;
+/** A note, or all of a session that the caller may read. */
+export type NoteReadRequest = Camel<Omit<Action<"read">, "action">>;
+/** A note in the version that the signer has read. */
+export type NoteSignRequest = Camel<Omit<Action<"sign">, "action">>;
+/** The summary to release. */
+export type SummaryReleaseRequest = Camel<Omit<Action<"release_summary">, "action">>;
+
+/** A note without its text. */
+export type Note = Camel<NoteOnTheWire>;
+/** A note as its readers see it. */
+export type NoteWithText = Camel<NoteWithTextOnTheWire>;
+
+/**
+ * Saves a draft: a new version over the one that `version` names.
+ *
+ * @throws HoldfastError `stale_version` with the current one, `note_signed`, `validation_failed` (`sessionId`
+ *   `session_cancelled`), `forbidden` for who reads but does not write, `not_found`, `note_unreadable` when the client's key
+ *   does not open; and what every call may meet.
+ */
+export async function saveNote(
+  supabase: SupabaseClient,
+  request: NoteSaveRequest,
+  options: CallOptions = {},
+): Promise<Note> {
+  const { data } = await call(
+    supabase,
+    "session-notes",
+    toWire({ action: "save", ...request }),
+    noteResponseSchema,
+    options,
+  );
+  return fromWire(data.note);
+}
+
+/**
+ * Reads a note, or those of a session. Every read is put on record.
+ *
+ * @throws HoldfastError `not_found`, `note_unreadable` with its reason when one does not open (admins are alerted),
+ *   `key_destroyed`; and what every call may meet.
+ */
+export async function readNotes(
+  supabase: SupabaseClient,
+  request: NoteReadRequest,
+  options: CallOptions = {},
+): Promise<NoteWithText[]> {
+  const { data } = await call(
+    supabase,
+    "session-notes",
+    toWire({ action: "read", ...request }),
+    notesResponseSchema,
+    options,
+  );
+  return data.notes.map((note) => fromWire(note));
+}
+
+/**
+ * Signs one's own draft. From then on it does not change; what is wrong is corrected by an addendum.
+ *
+ * @throws HoldfastError `note_signed`, `stale_version`, `forbidden`, `not_found`, `note_unreadable`; and what every call
+ *   may meet.
+ */
+export async function signNote(
+  supabase: SupabaseClient,
+  request: NoteSignRequest,
+  options: CallOptions = {},
+): Promise<Note> {
+  const { data } = await call(
+    supabase,
+    "session-notes",
+    toWire({ action: "sign", ...request }),
+    noteResponseSchema,
+    options,
+  );
+  return fromWire(data.note);
+}
+
+/**
+ * Co-signs a signed note of somebody whom the caller supervises.
+ *
+ * @throws HoldfastError as `signNote`; `validation_failed` (`noteId` `not_signed`, `not_asked_for`).
+ */
+export async function cosignNote(
+  supabase: SupabaseClient,
+  request: NoteSignRequest,
+  options: CallOptions = {},
+): Promise<Note> {
+  const { data } = await call(
+    supabase,
+    "session-notes",
+    toWire({ action: "cosign", ...request }),
+    noteResponseSchema,
+    options,
+  );
+  return fromWire(data.note);
+}
+
+/**
+ * Lets the family read a signed summary. Twice is no error.
+ *
+ * @throws HoldfastError `validation_failed` (`noteId` `not_a_summary`, `not_signed`, `not_cosigned`), `forbidden`,
+ *   `not_found`; and what every call may meet.
+ */
+export async function releaseSummary(
+  supabase: SupabaseClient,
+  request: SummaryReleaseRequest,
+  options: CallOptions = {},
+): Promise<Note> {
+  const body = toWire({ action: "release_summary", ...request });
+  const { data } = await call(supabase, "session-notes", body, noteResponseSchema, options);
+  return fromWire(data.note);
+}

@@ -1,0 +1,125 @@
+-- Notes: what the tables keep whoever writes, and what the RPCs refuse who call them directly. The text itself is the
+-- function's concern: supabase/tests/http/notes.test.ts and note-keys.test.ts.
+begin;
+select plan(45);
+
+select tests.create_clinic('north'), tests.create_clinic('south');
+select tests.add_session('a session', 'north', '10:00'), tests.add_session('another session', 'north', '12:00', '{"client": "north aspen"}');
+select tests.add_session('south session', 'south', '10:00');
+select tests.add_note('a note', 'north', 'a session'), tests.add_note('south note', 'south', 'south session');
+select tests.add_note('a summary', 'north', 'a session', '{"kind": "summary"}');
+create function pg_temp.code(answer jsonb) returns text language sql as $$
+  select coalesce(concat_ws(' ', answer #>> '{problem,code}', answer #>> '{problem,errors,0,field}', answer #>> '{problem,errors,0,code}', answer #>> '{problem,reason}'), '')
+$$;
+create function pg_temp.saved(session text, changes jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object('session_id', tests.id(session), 'version', 0, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', repeat('0', 64),
+    'key_id', tests.id('new key'), 'wrapped_key', 'aaaa..bbbb.cccc.dddd', 'master_key_id', 'k1', 'new_note_id', tests.id('new note')) || changes
+$$;
+create function pg_temp.stored() returns text language sql as $$
+  select concat_ws(' ', (select count(*) from public.client_keys), (select count(*) from public.session_notes), (select count(*) from public.session_note_versions))
+$$;
+grant execute on function pg_temp.code, pg_temp.saved to authenticated;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Of a draft
+-- ---------------------------------------------------------------------------------------------------------
+
+select throws_ok(refused.statement, '23514', null, refused.name)
+from (values
+  ($$ update public.session_note_versions set ciphertext = 'aaaa..bbbb.cccc.dddd' where note_id = tests.id('a note') $$, 'a version does not change, by its owner neither'),
+  ($$ delete from public.session_note_versions where note_id = tests.id('a note') $$, 'nor is one removed'),
+  ($$ truncate public.session_note_versions $$, 'nor all of them'),
+  ($$ truncate public.session_notes cascade $$, 'nor all notes'),
+  ($$ insert into public.session_note_versions (organization_id, note_id, client_id, key_id, number, ciphertext, text_digest)
+    select organization_id, note_id, client_id, key_id, 3, ciphertext, text_digest from public.session_note_versions where note_id = tests.id('a note') $$,
+    'versions are counted without a gap'),
+  ($$ update public.session_notes set status = 'signed' where id = tests.id('a note') $$, 'a signature says whose it is, when, and under what'),
+  ($$ update public.session_notes set status = 'signed', signed_at = now(), text_digest = sha256(''), signed_by = tests.id('north theo login') where id = tests.id('a note') $$,
+    'nobody but its author signs a note'),
+  ($$ update public.session_notes set released_at = now(), released_by = author_id where id = tests.id('a summary') $$, 'a draft of a summary is not released'),
+  ($$ update public.session_notes set addends_note_id = tests.id('a summary') where id = tests.id('a note') $$, 'only an addendum addends'),
+  ($$ update public.client_keys set wrapped_key = 'a key' where organization_id = tests.id('north') $$, 'a wrapped key is a compact JWE'),
+  ($$ update public.client_keys set wrapped_key = null where organization_id = tests.id('north') $$, 'a live key is there'),
+  ($$ update public.client_keys set wrapped_key = null, status = 'destroyed', destroyed_at = now(), destroyed_by = tests.id('north admin login'),
+    proposed_at = now(), proposed_by = tests.id('north admin login') where organization_id = tests.id('north') $$, 'one admin alone destroys no key'),
+  ($$ update public.client_keys set wrapped_key = null, status = 'destroyed', destroyed_at = now(), destroyed_by = tests.id('north admin login'),
+    proposed_at = now() - interval '25 hours', proposed_by = tests.id('north rosa login') where organization_id = tests.id('north') $$, 'nor two, with more than a day between')
+) refused (statement, name);
+select throws_ok(
+  $$ update public.session_notes set client_id = tests.id('north aspen') where id = tests.id('a note') $$,
+  '23503', null, 'a note stays with the client whose key its text is under');
+select throws_ok(
+  $$ update public.session_notes set session_id = tests.id('south session') where id = tests.id('a note') $$,
+  '23503', null, 'a note is not of another organization''s session');
+select throws_ok(
+  $$ insert into public.session_notes (id, organization_id, session_id, client_id, therapist_id, author_id, kind, needs_cosignature)
+    select gen_random_uuid(), organization_id, session_id, client_id, therapist_id, author_id, kind, true from public.session_notes where id = tests.id('a note') $$,
+  '23505', null, 'an author has one note of a session');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Of a signed note
+-- ---------------------------------------------------------------------------------------------------------
+
+update public.session_notes
+set status = 'signed', signed_at = now(), signed_by = author_id, text_digest = sha256('')
+where organization_id = tests.id('north');
+select throws_ok(
+  format('update public.session_notes set %s where id = tests.id(''a note'')', change), '23514', null, 'a signed note is immutable for everybody: ' || change)
+from unnest(array[
+  'status = ''draft'', signed_at = null, signed_by = null, text_digest = null', 'text_digest = sha256(''other'')', 'signed_at = now() + interval ''1 hour''',
+  'current_version = 2', 'needs_cosignature = false', 'kind = ''summary''', 'therapist_id = tests.id(''north theo'')',
+  'status = ''cosigned'', cosigned_at = now(), cosigned_by = author_id', 'cosigned_at = now(), cosigned_by = tests.id(''north admin login'')']) change;
+select throws_ok(
+  $$ insert into public.session_note_versions (organization_id, note_id, client_id, key_id, number, ciphertext, text_digest)
+    select organization_id, note_id, client_id, key_id, 2, ciphertext, text_digest from public.session_note_versions where note_id = tests.id('a note') $$,
+  '23514', null, 'a signed note takes no version');
+select throws_ok($$ delete from public.session_notes where id = tests.id('a note') $$, '23514', null, 'a signed note is not removed');
+select lives_ok(
+  $$ update public.session_notes set status = 'cosigned', cosigned_at = now(), cosigned_by = tests.id('north admin login') where organization_id = tests.id('north') $$,
+  'a signed note takes a second signature');
+select throws_ok(
+  $$ update public.session_notes set cosigned_by = tests.id('north theo login') where id = tests.id('a note') $$, '23514', null, 'which stays');
+select lives_ok(
+  $$ update public.session_notes set released_at = now(), released_by = author_id where id = tests.id('a summary') $$, 'a co-signed summary is released');
+select throws_ok(
+  $$ update public.session_notes set released_at = null, released_by = null where id = tests.id('a summary') $$, '23514', null, 'and stays so');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Who calls the RPCs without the function
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.keep('stored', to_jsonb(pg_temp.stored()));
+-- acting as Rosa
+select tests.authenticate_as(tests.id('north rosa login'));
+select is(pg_temp.code(public.save_note(pg_temp.saved('another session', refused.changes))), refused.code, refused.name)
+from (values
+  ('{"ciphertext": "a plain text"}'::jsonb, 'validation_failed ciphertext invalid_format', 'what is not encrypted is not saved'),
+  ('{"ciphertext": null}', 'validation_failed ciphertext invalid_format', 'nor nothing at all'),
+  ('{"text_digest": "0"}', 'validation_failed text_digest invalid_format', 'a digest is a digest'),
+  ('{"version": null}', 'validation_failed version invalid_format', 'a save says over which version'),
+  ('{"wrapped_key": null}', 'stale_version client_key', 'who has no key is told to bring one'),
+  ('{"master_key_id": null}', 'validation_failed master_key_id invalid_format', 'a key says what wrapped it'),
+  (jsonb_build_object('new_note_id', tests.id('south note')), 'validation_failed new_note_id taken', 'a new note is not another''s'),
+  ('{"version": 1}', 'stale_version', 'a draft that there is not has no version 1'),
+  ('{"kind": "letter"}', 'validation_failed kind invalid_value', 'there are three kinds')
+) refused (changes, code, name);
+select tests.clear_authentication();
+select is(pg_temp.stored(), tests.kept('stored') #>> '{}', 'of a refused save nothing is left, its new key neither');
+
+-- The last write of a save fails: as after a crash there, the key that came before it is not there.
+alter table public.session_note_versions add constraint session_note_versions_none check (false) not valid;
+select tests.authenticate_as(tests.id('north rosa login'));
+select is(pg_temp.code(public.save_note(pg_temp.saved('another session'))), 'validation_failed session_note_versions_none', 'a save that breaks off between key and text');
+select tests.clear_authentication();
+select is(pg_temp.stored(), tests.kept('stored') #>> '{}', 'leaves neither');
+alter table public.session_note_versions drop constraint session_note_versions_none;
+
+select tests.authenticate_as(tests.id('north rosa login'));
+select is(pg_temp.code(public.save_note(pg_temp.saved('another session'))), '', 'the same save, whole, is kept');
+select is(
+  pg_temp.code(public.sign_note(jsonb_build_object('note_id', tests.id('new note'), 'version', 1, 'text_digest', repeat('1', 64)))),
+  'validation_failed text_digest mismatch', 'a signature is under the text that was saved, by its digest');
+select tests.clear_authentication();
+
+select * from finish();
+rollback;
