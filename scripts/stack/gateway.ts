@@ -212,8 +212,10 @@ export async function startGateway(
       upstream.once("error", (error) => {
         // Also what a caller who went away looks like from here.
         if (response.destroyed) return;
+        // The function has answered and reads no more; its answer goes on, or fails by itself.
         if (response.headersSent) {
-          response.destroy();
+          request.unpipe(upstream);
+          request.resume();
           return;
         }
         log(`gateway: function ${name}: ${error.message}`);

@@ -5,6 +5,9 @@ import { type Problem, toProblem } from "../../../src/lib/problems.ts";
 
 /** Most bytes of a body: 2 MB. */
 export const MAX_BODY_BYTES = 2_097_152;
+// Of a body that is too large, so much is read on: a caller who is still writing when the connection ends sees that,
+// and not the answer.
+const MAX_DISCARDED_BYTES = 16_777_216;
 
 /** The body as JSON, or the problem with it: `payload_too_large`, `invalid_json`. */
 export async function readJson(request: Request): Promise<{ json: unknown } | { problem: Problem }> {
@@ -19,17 +22,17 @@ export async function readJson(request: Request): Promise<{ json: unknown } | { 
 
 /** The body's bytes, or null as soon as they are too many; a Content-Length is believed only when it says so. */
 async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
+  const reader = request.body?.getReader();
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) {
-    await request.body?.cancel();
+    await discard(reader);
     return null;
   }
-  const reader = request.body?.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
   for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
     length += next.value.byteLength;
     if (length > MAX_BODY_BYTES) {
-      await reader?.cancel();
+      await discard(reader);
       return null;
     }
     chunks.push(next.value);
@@ -41,4 +44,14 @@ async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | nu
     offset += chunk.byteLength;
   }
   return bytes;
+}
+
+/** Reads what is left to its end, or to where patience ends. */
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<void> {
+  for (let length = 0; length < MAX_DISCARDED_BYTES; ) {
+    const next = await reader?.read();
+    if (!next || next.done) return;
+    length += next.value.byteLength;
+  }
+  await reader?.cancel();
 }

@@ -343,3 +343,11 @@ describe("sessions-cancel refuses", () => {
     await expectRefusal("sessions-cancel", { hold_key }, "forbidden", [], clinic.theo.user);
   });
 });
+
+it("bodies of 10 MB get their answer, also twelve at once: nobody's connection is cut while they write", async () => {
+  const body = JSON.stringify(holdBody(clinic, time(30, 16), { service_code: "x".repeat(10_000_000) }));
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, () => call("sessions-hold", clinic.rosa.user, body)),
+  );
+  await Promise.all(answers.map((answer) => expectProblem(answer, "payload_too_large")));
+});
