@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import postgres, { type Sql } from "postgres";
 import { readHead } from "./audit/trail.ts";
 import { verify } from "./audit/verify.ts";
-import { connectionError, DriftError, parseRemote, type Remote } from "./drift/remote.ts";
+import { connectionError, parseRemote, type Remote, RemoteError } from "./remote.ts";
 
 const usage = `Usage: npm run audit -- <command> --db <postgres url> [options]
 
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     return await withDatabase(command.remote, (sql) => run(command, sql));
   } catch (error) {
     const { code, message } =
-      error instanceof DriftError ? error : new DriftError("unexpected", String(error));
+      error instanceof RemoteError ? error : new RemoteError("unexpected", String(error));
     process.stderr.write(`audit: ${message} (${code})\n`);
     if (json) print({ error: { code, message } });
     return 2;
@@ -167,6 +167,6 @@ function microseconds(option: string, value: string | undefined): bigint | undef
   return BigInt(time) * 1000n;
 }
 
-function misuse(what: string): DriftError {
-  return new DriftError("usage", `${what}\n\n${usage}`);
+function misuse(what: string): RemoteError {
+  return new RemoteError("usage", `${what}\n\n${usage}`);
 }

@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compare, type Difference } from "./drift/compare.ts";
-import { connectionError, DriftError, parseRemote } from "./drift/remote.ts";
 import { changedLines, report } from "./drift/report.ts";
 import { readSnapshot, type Snapshot } from "./drift/snapshot.ts";
+import { connectionError, parseRemote, RemoteError } from "./remote.ts";
 import { type Stack, startStack } from "./stack/index.ts";
 import { freePort } from "./stack/ports.ts";
 
@@ -571,7 +571,7 @@ describe("npm run drift", () => {
   it("keeps the password out of what it has no sentence for", () => {
     const remote = parseRemote("postgres://someone:a%2Fb-secret@db.example/postgres");
     const error = connectionError(new Error("no a/b-secret, no a%2Fb-secret"), remote);
-    expect(error).toBeInstanceOf(DriftError);
+    expect(error).toBeInstanceOf(RemoteError);
     expect(error.message).toBe("Cannot read db.example:5432/postgres as someone: no ***, no ***");
   });
 });

@@ -3,9 +3,9 @@
 
 import { parseArgs } from "node:util";
 import { compare, type Difference } from "./drift/compare.ts";
-import { connectionError, DriftError, parseRemote, type Remote } from "./drift/remote.ts";
 import { report } from "./drift/report.ts";
 import { type Snapshot, snapshotOf } from "./drift/snapshot.ts";
+import { connectionError, parseRemote, type Remote, RemoteError } from "./remote.ts";
 import { type Stack, startStack } from "./stack/index.ts";
 
 const usage = `Usage: npm run drift -- --remote <postgres url> [--json]
@@ -46,7 +46,7 @@ async function main(): Promise<number> {
   } catch (error) {
     // Whatever it was, nothing was compared: Node's own exit code for it, 1, would be read as drift.
     const { code, message } =
-      error instanceof DriftError ? error : new DriftError("unexpected", String(error));
+      error instanceof RemoteError ? error : new RemoteError("unexpected", String(error));
     process.stderr.write(`drift: ${message} (${code})\n`);
     if (json) process.stdout.write(inJson({ error: { code, message } }));
     return 2;
@@ -57,7 +57,7 @@ async function main(): Promise<number> {
 function parseCommand(): Command | undefined {
   const { remote, json, help } = parseOptions();
   if (help) return undefined;
-  if (!remote) throw new DriftError("usage", `--remote is missing.\n\n${usage}`);
+  if (!remote) throw new RemoteError("usage", `--remote is missing.\n\n${usage}`);
   return { remote: parseRemote(remote), json };
 }
 
@@ -72,7 +72,7 @@ function parseOptions(): { remote?: string | undefined; json: boolean; help: boo
     }).values;
   } catch {
     // What parseArgs says repeats the argument, which may be the URL with its password.
-    throw new DriftError("usage", `there is an argument too many, or one without its value.\n\n${usage}`);
+    throw new RemoteError("usage", `there is an argument too many, or one without its value.\n\n${usage}`);
   }
 }
 
@@ -97,7 +97,7 @@ async function referenceSnapshot(): Promise<Snapshot> {
     return await snapshotOf(stack.databaseUrl);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new DriftError("reference_failed", `The reference database could not be made: ${reason}`);
+    throw new RemoteError("reference_failed", `The reference database could not be made: ${reason}`);
   } finally {
     await stack?.stop();
   }

@@ -4,6 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import postgres, { type Sql } from "postgres";
+import { type Stack, startStack } from "../stack/index.ts";
 
 const started = performance.now();
 
@@ -92,4 +93,19 @@ export async function replaceBlock(file: URL, name: string, text: string): Promi
   const [from, to] = [page.indexOf(start), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${file.pathname} has no markers ${start} … ${end}`);
   await writeFile(file, `${page.slice(0, from + start.length)}\n${text.trim()}\n${page.slice(to)}`);
+}
+
+/** Runs a benchmark on a stack of its own, which is stopped whatever comes, an interruption included. */
+export async function withStack<Result>(run: (stack: Stack) => Promise<Result>): Promise<Result> {
+  progress("starting Postgres");
+  const stack = await startStack({ functions: false });
+  const interrupt = (): void => void stack.stop().then(() => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
+  try {
+    return await run(stack);
+  } finally {
+    await stack.stop();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
+    progress("stopped");
+  }
 }

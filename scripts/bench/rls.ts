@@ -2,7 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import postgres, { type Sql } from "postgres";
-import { type Stack, startStack } from "../stack/index.ts";
+import type { Stack } from "../stack/index.ts";
 import {
   machineLine,
   prepareServer,
@@ -12,6 +12,7 @@ import {
   type Spread,
   spread,
   table,
+  withStack,
 } from "./harness.ts";
 import { loadNetwork, type Network } from "./network.ts";
 import { type Query, queriesOf, type Role, roles } from "./rls-cases.ts";
@@ -72,22 +73,14 @@ const page = new URL("../../docs/benchmarks.md", import.meta.url);
 
 /** Runs the benchmark on a stack of its own. False: some query read the whole table of sessions. */
 export async function runRls(options: RlsOptions): Promise<boolean> {
-  progress("starting Postgres");
-  const stack = await startStack({ functions: false });
-  const interrupt = (): void => void stack.stop().then(() => process.exit(130));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
-  try {
+  return withStack(async (stack) => {
     const report = await makeReport(stack, options);
     const text = describe(report);
     process.stdout.write(`${text}\n`);
     if (!options.try) await replaceBlock(page, "rls", text);
     if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
     return report.results.every(({ access }) => !access.includes("Seq Scan"));
-  } finally {
-    await stack.stop();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
-    progress("stopped");
-  }
+  });
 }
 
 async function makeReport(stack: Stack, options: RlsOptions): Promise<Report> {

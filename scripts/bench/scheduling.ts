@@ -3,8 +3,16 @@
 import { writeFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import postgres, { type Sql } from "postgres";
-import { type Stack, startStack } from "../stack/index.ts";
-import { machineLine, prepareServer, progress, quantile, replaceBlock, spread } from "./harness.ts";
+import type { Stack } from "../stack/index.ts";
+import {
+  machineLine,
+  prepareServer,
+  progress,
+  quantile,
+  replaceBlock,
+  spread,
+  withStack,
+} from "./harness.ts";
 import { loadNetwork } from "./network.ts";
 import { asOwner, book, call, createMeasures, readsOf, undo } from "./scheduling-measure.ts";
 import { type Clinic, fillCalendars, searchedClients } from "./scheduling-network.ts";
@@ -39,22 +47,14 @@ const page = new URL("../../docs/benchmarks.md", import.meta.url);
 
 /** Runs the benchmark on a stack of its own. False: some call read a large table as a whole. */
 export async function runScheduling(options: SchedulingOptions): Promise<boolean> {
-  progress("starting Postgres");
-  const stack = await startStack({ functions: false });
-  const interrupt = (): void => void stack.stop().then(() => process.exit(130));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
-  try {
+  return withStack(async (stack) => {
     const report = await makeReport(stack, options);
     const text = describe(report);
     process.stdout.write(`${text}\n`);
     await replaceBlock(page, "scheduling", text);
     if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
     return report.reads.every(({ tables }) => tables.every(({ sequential }) => sequential === 0));
-  } finally {
-    await stack.stop();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, interrupt);
-    progress("stopped");
-  }
+  });
 }
 
 async function makeReport(stack: Stack, { rows, repetitions }: SchedulingOptions): Promise<Report> {

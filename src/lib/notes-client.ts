@@ -40,14 +40,7 @@ export async function saveNote(
   request: NoteSaveRequest,
   options: CallOptions = {},
 ): Promise<Note> {
-  const { data } = await call(
-    supabase,
-    "session-notes",
-    toWire({ action: "save", ...request }),
-    noteResponseSchema,
-    options,
-  );
-  return fromWire(data.note);
+  return act(supabase, { action: "save", ...request }, options);
 }
 
 /**
@@ -82,14 +75,7 @@ export async function signNote(
   request: NoteSignRequest,
   options: CallOptions = {},
 ): Promise<Note> {
-  const { data } = await call(
-    supabase,
-    "session-notes",
-    toWire({ action: "sign", ...request }),
-    noteResponseSchema,
-    options,
-  );
-  return fromWire(data.note);
+  return act(supabase, { action: "sign", ...request }, options);
 }
 
 /**
@@ -102,14 +88,7 @@ export async function cosignNote(
   request: NoteSignRequest,
   options: CallOptions = {},
 ): Promise<Note> {
-  const { data } = await call(
-    supabase,
-    "session-notes",
-    toWire({ action: "cosign", ...request }),
-    noteResponseSchema,
-    options,
-  );
-  return fromWire(data.note);
+  return act(supabase, { action: "cosign", ...request }, options);
 }
 
 /**
@@ -123,7 +102,15 @@ export async function releaseSummary(
   request: SummaryReleaseRequest,
   options: CallOptions = {},
 ): Promise<Note> {
-  const body = toWire({ action: "release_summary", ...request });
-  const { data } = await call(supabase, "session-notes", body, noteResponseSchema, options);
+  return act(supabase, { action: "release_summary", ...request }, options);
+}
+
+/** One action on a note, and the note as it is after it. */
+async function act(
+  supabase: SupabaseClient,
+  request: Camel<NoteRequest>,
+  options: CallOptions,
+): Promise<Note> {
+  const { data } = await call(supabase, "session-notes", toWire(request), noteResponseSchema, options);
   return fromWire(data.note);
 }

@@ -69,6 +69,21 @@ end
 $$;
 comment on function app.refuse_field is 'app.refuse_fields for a single field.';
 
+create function app.refuse_change()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception using
+    errcode = 'check_violation',
+    schema = tg_table_schema, table = tg_table_name, constraint = tg_argv[0],
+    message = pg_catalog.format('%s: constraint "%s"', tg_argv[1], tg_argv[0]);
+end
+$$;
+comment on function app.refuse_change is
+  'Refuses what its trigger fires on, for every role, under the name of a rule: its arguments are that name and the sentence.';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Stamps
 -- ---------------------------------------------------------------------------------------------------------

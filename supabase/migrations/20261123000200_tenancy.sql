@@ -101,25 +101,15 @@ $$;
 comment on function app.stamp_grant is 'Who grants a role is who is signed in, not who the row says.';
 create trigger stamp_grant before insert on public.user_roles for each row execute function app.stamp_grant();
 
-create function app.keep_revocation()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  raise exception using
-    errcode = 'check_violation',
-    schema = 'public', table = 'user_roles', constraint = 'user_roles_revoked_for_good',
-    message = 'a role that has ended stays ended, grant it anew: constraint "user_roles_revoked_for_good"';
-end
-$$;
-comment on function app.keep_revocation is 'History is kept: that a role was revoked or expired, and when, is not taken back.';
+-- History is kept: that a role was revoked or expired, and when, is not taken back.
 create trigger keep_revocation before update of revoked_at on public.user_roles
   for each row when (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at)
-  execute function app.keep_revocation();
+  execute function app.refuse_change(
+    'user_roles_revoked_for_good', 'a role that has ended stays ended, grant it anew');
 create trigger keep_expiry before update of expires_at on public.user_roles
   for each row when (old.expires_at <= now() and new.expires_at is distinct from old.expires_at)
-  execute function app.keep_revocation();
+  execute function app.refuse_change(
+    'user_roles_revoked_for_good', 'a role that has ended stays ended, grant it anew');
 
 create table public.role_permissions (
   role text not null references public.roles (role),

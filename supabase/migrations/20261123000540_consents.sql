@@ -266,21 +266,10 @@ comment on function app.keep_signature is
 create trigger keep_signature before update or delete on public.consent_signatures
   for each row execute function app.keep_signature();
 
-create function app.refuse_truncation()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  raise exception using
-    errcode = 'check_violation',
-    schema = 'public', table = 'consent_signatures', constraint = 'consent_signatures_immutable',
-    message = 'signatures are kept: constraint "consent_signatures_immutable"';
-end
-$$;
-comment on function app.refuse_truncation is 'Keeps signatures from TRUNCATE, which asks no row.';
+-- TRUNCATE asks no row.
 create trigger refuse_truncation before truncate on public.consent_signatures
-  for each statement execute function app.refuse_truncation();
+  for each statement execute function app.refuse_change(
+    'consent_signatures_immutable', 'signatures are kept');
 
 create function app.check_service_consent()
 returns trigger

@@ -48,21 +48,10 @@ create index client_keys_client_idx on public.client_keys (organization_id, clie
 create index client_keys_master_key_id_idx on public.client_keys (master_key_id) where status = 'active';
 select app.add_stamps('public.client_keys', 'status');
 
-create function app.keep_destruction()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  raise exception using
-    errcode = 'check_violation',
-    schema = 'public', table = 'client_keys', constraint = 'client_keys_destroyed_for_good',
-    message = 'a destroyed key stays destroyed: constraint "client_keys_destroyed_for_good"';
-end
-$$;
-comment on function app.keep_destruction is 'A destroyed key and the record of who destroyed it do not change, for nobody.';
+-- A destroyed key and the record of who destroyed it do not change.
 create trigger keep_destruction before update or delete on public.client_keys
-  for each row when (old.status = 'destroyed') execute function app.keep_destruction();
+  for each row when (old.status = 'destroyed') execute function app.refuse_change(
+    'client_keys_destroyed_for_good', 'a destroyed key stays destroyed');
 
 create table public.session_notes (
   id uuid primary key,
@@ -172,20 +161,6 @@ create index session_note_versions_key_idx on public.session_note_versions (orga
 -- What does not change
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.refuse_note_change()
-returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  raise exception using
-    errcode = 'check_violation',
-    schema = 'public', table = 'session_notes', constraint = 'session_notes_signed_for_good',
-    message = 'a signed note does not change, write an addendum: constraint "session_notes_signed_for_good"';
-end
-$$;
-comment on function app.refuse_note_change is 'Keeps signed notes as they are, for every role.';
-
 create function app.keep_note()
 returns trigger
 language plpgsql
@@ -214,9 +189,11 @@ comment on function app.keep_note is 'A signed note takes a second signature, an
 create trigger keep_note before update on public.session_notes
   for each row when (old.status <> 'draft') execute function app.keep_note();
 create trigger keep_note_row before delete on public.session_notes
-  for each row when (old.status <> 'draft') execute function app.refuse_note_change();
+  for each row when (old.status <> 'draft') execute function app.refuse_change(
+    'session_notes_signed_for_good', 'a signed note does not change, write an addendum');
 create trigger keep_notes before truncate on public.session_notes
-  for each statement execute function app.refuse_note_change();
+  for each statement execute function app.refuse_change(
+    'session_notes_signed_for_good', 'a signed note does not change, write an addendum');
 
 create function app.keep_note_version()
 returns trigger

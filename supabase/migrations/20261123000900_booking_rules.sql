@@ -155,6 +155,17 @@ end
 $$;
 comment on function app.check_room is 'Refuses a room that is not the organization''s. No room is one, too.';
 
+create function app.field_of(occurrence integer, field text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when occurrence is null then field else format('occurrences[%s].%s', occurrence, field) end
+$$;
+comment on function app.field_of is
+  'How a request names a field of an occurrence: a time without a number stands in the request itself.';
+
 create function app.check_offsets(occurrences app.occurrence[], time_zone text)
 returns void
 language plpgsql
@@ -165,7 +176,7 @@ declare
   wrong jsonb;
 begin
   select jsonb_agg(jsonb_build_object(
-    'field', format('occurrences[%s].%s', checked.index, checked.field),
+    'field', app.field_of(checked.index, checked.field),
     'code', 'offset_mismatch',
     'message', 'Not the offset of the time zone at that instant.',
     'expected', checked.expected) order by checked.index, checked.field desc)

@@ -18,7 +18,7 @@ begin
     perform app.refuse_field('occurrences', 'size', 'A call takes 1 to 366 occurrences.');
   end if;
   select jsonb_agg(jsonb_build_object(
-    'field', format('occurrences[%s].%s', fault.index, fault.field), 'code', fault.code, 'message', fault.message)
+    'field', app.field_of(fault.index, fault.field), 'code', fault.code, 'message', fault.message)
     order by fault.index)
   into wrong
   from (

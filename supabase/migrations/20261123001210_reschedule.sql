@@ -156,19 +156,13 @@ set search_path = ''
 as $$
 declare
   wanted app.occurrence := row(
-    0, request ->> 'start_time', request ->> 'end_time', request ->> 'start_time_offset_minutes',
+    null, request ->> 'start_time', request ->> 'end_time', request ->> 'start_time_offset_minutes',
     request ->> 'end_time_offset_minutes')::app.occurrence;
-  problem text;
 begin
   perform app.check_time_zone(request ->> 'time_zone');
   perform app.check_times(array[wanted]);
   perform app.check_offsets(array[wanted], request ->> 'time_zone');
   return wanted;
-exception
-  when sqlstate 'HF000' then
-    get stacked diagnostics problem = pg_exception_detail;
-    -- A move has one time, and its fields stand by themselves.
-    raise exception using errcode = 'HF000', message = 'refused', detail = replace(problem, 'occurrences[0].', '');
 end
 $$;
 comment on function app.check_new_time is 'The time that a request moves a session to, or a refusal.';

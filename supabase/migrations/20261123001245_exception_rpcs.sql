@@ -18,32 +18,6 @@ as $$
 $$;
 comment on function app.exception_json is 'An exception as the wire has it, without its note.';
 
-create function app.check_exception_offsets(exception public.availability_exceptions, request jsonb)
-returns void
-language plpgsql
-stable
-set search_path = ''
-as $$
-declare
-  wrong jsonb;
-begin
-  select jsonb_agg(jsonb_build_object(
-    'field', side.field, 'code', 'offset_mismatch', 'message', 'Not the offset of the time zone at that instant.',
-    'expected', side.expected))
-  into wrong
-  from (values
-    ('start_time_offset_minutes', app.utc_offset_minutes(exception.start_time, exception.time_zone)),
-    ('end_time_offset_minutes', app.utc_offset_minutes(exception.end_time, exception.time_zone))
-  ) as side (field, expected)
-  where (request ->> side.field)::integer is distinct from side.expected;
-  if wrong is not null then
-    perform app.refuse('offset_mismatch', 'An offset is not what the time zone says at that instant.',
-      jsonb_build_object('errors', wrong));
-  end if;
-end
-$$;
-comment on function app.check_exception_offsets is 'app.check_offsets for a request with one time.';
-
 create function app.exception_in(organization uuid, request jsonb)
 returns public.availability_exceptions
 language plpgsql
@@ -75,7 +49,11 @@ begin
     perform app.refuse_field('end_time', 'too_long', 'At most 366 days at once.');
   end if;
   perform app.check_time_zone(wanted.time_zone);
-  perform app.check_exception_offsets(wanted, request);
+  perform app.check_offsets(
+    array[row(
+      null, wanted.start_time, wanted.end_time, request ->> 'start_time_offset_minutes',
+      request ->> 'end_time_offset_minutes')::app.occurrence],
+    wanted.time_zone);
   if length(wanted.note) not between 1 and 500 then
     perform app.refuse_field('note', 'size', 'A note has 1 to 500 characters.');
   elsif request ->> 'on_conflict' not in ('abort', 'cancel', 'keep') then

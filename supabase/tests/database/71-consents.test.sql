@@ -187,7 +187,7 @@ select throws_ok(
 select ok(
   exists (
     select from pg_trigger trigger
-    where trigger.tgrelid = 'public.consent_signatures'::regclass and trigger.tgfoid = 'app.refuse_truncation()'::regprocedure
+    where trigger.tgrelid = 'public.consent_signatures'::regclass and trigger.tgfoid = 'app.refuse_change()'::regprocedure
       and trigger.tgenabled = 'O' and trigger.tgtype & 32 = 32),
   'a trigger keeps them from TRUNCATE');
 

@@ -2,8 +2,8 @@
 // written from the parts of the URL, never from the URL.
 
 /** Ends the command with exit code 2: nothing could be compared. */
-export class DriftError extends Error {
-  override name = "DriftError";
+export class RemoteError extends Error {
+  override name = "RemoteError";
   /** A word for scripts: `usage`, `reference_failed`, or the code of the driver or the server (`ECONNREFUSED`, `28P01`). */
   readonly code: string;
 
@@ -19,11 +19,11 @@ export interface Remote {
   label: string;
 }
 
-/** Checks a Postgres URL. Throws a DriftError that does not repeat it. */
+/** Checks a Postgres URL. Throws a RemoteError that does not repeat it. */
 export function parseRemote(text: string): Remote {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.hostname === "") {
-    throw new DriftError(
+    throw new RemoteError(
       "usage",
       "--remote is not a URL like postgres://user:password@host:5432/postgres; " +
         "characters such as @ / : # in a password are written percent-encoded.",
@@ -35,10 +35,10 @@ export function parseRemote(text: string): Remote {
 }
 
 /** What the driver or the server said, as a sentence about the remote. */
-export function connectionError(error: unknown, { url, label }: Remote): DriftError {
+export function connectionError(error: unknown, { url, label }: Remote): RemoteError {
   const { code = "unknown", message = String(error) } = error as { code?: string; message?: string };
   const reason = reasons[code] ?? withoutPassword(message, url);
-  return new DriftError(code, `Cannot read ${label}: ${reason}`);
+  return new RemoteError(code, `Cannot read ${label}: ${reason}`);
 }
 
 const reasons: Record<string, string> = {
