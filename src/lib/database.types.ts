@@ -347,6 +347,26 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
+                },"documents": {
+                  Row: {
+                    "client_id": string,"content_type": string,"created_at": string,"created_by": string | null,"deleted_at": string | null,"deleted_by": string | null,"deletion_reason": string | null,"etag": string | null,"file_name": string,"id": string,"kind": string,"organization_id": string,"path": string,"size_bytes": number,"status": string,"status_changed_at": string,"status_changed_by": string | null,"stored_at": string | null,"title": string,"updated_at": string,"updated_by": string | null,"upload_expires_at": string,"visible_to_family": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"content_type": string,"created_at": string,"created_by"?: string | null,"deleted_at"?: string | null,"deleted_by"?: string | null,"deletion_reason"?: string | null,"etag"?: string | null,"file_name": string,"id"?: string,"kind": string,"organization_id": string,"path"?: never,"size_bytes": number,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"stored_at"?: string | null,"title": string,"updated_at": string,"updated_by"?: string | null,"upload_expires_at"?: string,"visible_to_family"?: boolean
+                  }
+                  Update: {
+                    "client_id"?: string,"content_type"?: string,"created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"deleted_by"?: string | null,"deletion_reason"?: string | null,"etag"?: string | null,"file_name"?: string,"id"?: string,"kind"?: string,"organization_id"?: string,"path"?: never,"size_bytes"?: number,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"stored_at"?: string | null,"title"?: string,"updated_at"?: string,"updated_by"?: string | null,"upload_expires_at"?: string,"visible_to_family"?: boolean
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "documents_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 },"idempotency_keys": {
                   Row: {
                     "created_at": string,"expires_at": string,"key": string,"operation": string,"organization_id": string,"request_hash": string,"response": NonNullable<Json>,"user_id": string
@@ -1072,10 +1092,19 @@ isOneToOne: false
 "custom_access_token_hook":
 { Args: { "event": Json }; Returns: Json
                            },
+"delete_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "destroy_client_key":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"find_documents":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "find_open_times":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"finish_document":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "hold_sessions":
@@ -1132,6 +1161,9 @@ isOneToOne: false
 "read_consents":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1139,6 +1171,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "report_unreadable_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"request_document":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "revoke_service_account":

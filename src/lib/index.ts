@@ -65,6 +65,27 @@ export {
   type Session,
 } from "./contracts.ts";
 export { roundedMinutes, units } from "./cpt.ts";
+export {
+  DOCUMENT_BUCKET,
+  DOCUMENT_LINK_SECONDS,
+  type DocumentRequest,
+  documentKindSchema,
+  documentRequestSchema,
+  documentTypeSchema,
+  MAX_DOCUMENT_BYTES,
+} from "./documents.ts";
+export {
+  type ClientDocument,
+  type DocumentDeletion,
+  type DocumentLink,
+  type DocumentUpload,
+  deleteDocument,
+  finishDocument,
+  listDocuments,
+  readDocument,
+  type TitledDocument,
+  uploadDocument,
+} from "./documents-client.ts";
 export { type AppProblem, HoldfastError, isHoldfastError } from "./errors.ts";
 export { MAX_OCCURRENCES, MAX_SESSION_HOURS } from "./fields.ts";
 export {

@@ -55,6 +55,7 @@ begin
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
       when operation ~ 'note$|^release_summary$' then 'session_notes'
       when operation = 'destroy_client_key' then 'client_keys'
+      when operation ~ '_documents?$' then 'documents'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
     end,
@@ -149,6 +150,7 @@ begin
     (select note.organization_id
       from public.session_notes note
       where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
+    (select document.organization_id from public.documents document where document.id = (request ->> 'document_id')::uuid),
     (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end
 $$;

@@ -27,7 +27,8 @@ begin
   end if;
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
-    'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note')
+    'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note',
+    'finish_document', 'find_documents', 'read_document')
   then
     idempotency_key := null;
   end if;
@@ -87,6 +88,11 @@ begin
         when 'sign_consent' then app.sign_consent(organization, request)
         when 'terminate_consent' then app.terminate_consent(organization, request)
         when 'read_consents' then app.read_consents(organization, request)
+        when 'request_document' then app.request_document(organization, request)
+        when 'finish_document' then app.finish_document(organization, request)
+        when 'find_documents' then app.find_documents(organization, request)
+        when 'read_document' then app.read_document(organization, request)
+        when 'delete_document' then app.delete_document(organization, request)
       end;
       if idempotency_key is not null then
         insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response)

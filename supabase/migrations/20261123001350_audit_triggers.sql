@@ -14,6 +14,11 @@ select audit.add_event_types($$ {
   "consent.read": "Consents were read, with the signers' names.",
   "consent.signed": "A consent was signed.",
   "consent.terminated": "A consent was ended.",
+  "document.deleted": "A document was deleted: hidden, its object stays.",
+  "document.listed": "The documents of a client were listed, with their titles.",
+  "document.read": "A link to a document was given.",
+  "document.requested": "A document was announced.",
+  "document.stored": "A document was uploaded.",
   "extra_hours.cancelled": "Extra hours were taken back.",
   "extra_hours.entered": "Extra hours were entered.",
   "hold.confirmed": "A hold became a session.",
@@ -73,6 +78,11 @@ select audit.add_event_types($$ {
   "rpc.release_summary": "A call was refused.",
   "rpc.report_unreadable_note": "A call was refused.",
   "rpc.destroy_client_key": "A call was refused.",
+  "rpc.request_document": "A call was refused.",
+  "rpc.finish_document": "A call was refused.",
+  "rpc.find_documents": "A call was refused.",
+  "rpc.read_document": "A call was refused.",
+  "rpc.delete_document": "A call was refused.",
   "series.updated": "A series was changed from a date on.",
   "service_account.created": "A service account was made.",
   "service_account.revoked": "A service account was ended.",
@@ -202,6 +212,7 @@ select audit.watch('public.service_consents');
 select audit.watch('public.client_keys', 'wrapped_key');
 select audit.watch('public.session_notes');
 select audit.watch('public.session_note_versions');
+select audit.watch('public.documents');
 -- The reference is the partner's own word, whatever it puts there.
 select audit.watch('public.referrals', 'reference');
 select audit.watch('public.access_alerts');

@@ -56,6 +56,7 @@ const NO_TENANTS_ROWS = ["cpt_codes", "role_permissions", "roles"];
 const CLOSED = [
   "calendar_claims",
   "client_keys",
+  "documents",
   "idempotency_keys",
   "service_account_tokens",
   "session_note_versions",

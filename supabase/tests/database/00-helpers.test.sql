@@ -329,6 +329,25 @@ $$;
 comment on function tests.add_note is
   'A plain insert: a draft by the therapist of a session, with the client''s key; no text that anything opens. changes: {kind}.';
 
+create function tests.add_document(label text, clinic text, changes jsonb default '{}')
+returns void
+language sql
+set search_path = ''
+as $$
+  select pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_build_object(
+    'sub', tests.id(coalesce(changes ->> 'uploader', clinic || ' admin login')))::text, true);
+  insert into public.documents (
+    id, organization_id, client_id, kind, title, file_name, content_type, size_bytes, visible_to_family, status, stored_at)
+  values (
+    tests.id(label), tests.id(clinic), tests.id(coalesce(changes ->> 'client', clinic || ' birch')),
+    coalesce(changes ->> 'kind', 'assessment'), 'A title', 'a.pdf', 'application/pdf', 10,
+    coalesce((changes ->> 'visible_to_family')::boolean, false), coalesce(changes ->> 'status', 'stored'),
+    case when changes ->> 'status' is null then pg_catalog.now() end);
+  select pg_catalog.set_config('request.jwt.claims', '', true);
+$$;
+comment on function tests.add_document is
+  'A plain insert: a PDF of Birch, uploaded by the admin, without an object. changes: {uploader, client, kind, visible_to_family, status}.';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Requests
 -- ---------------------------------------------------------------------------------------------------------

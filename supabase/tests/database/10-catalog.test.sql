@@ -119,8 +119,8 @@ select is_empty(
 select is_empty(
   $$ select name, privilege from our_grants
     where role_name = 'service_role'
-      and (name in ('calendar_claims', 'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions') or schema_name in ('app', 'audit')) $$,
-  'the service role has no grant on the ledger, the idempotency keys, the notes and their keys, the audit trail or anything in app');
+      and (name in ('calendar_claims', 'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions', 'documents') or schema_name in ('app', 'audit')) $$,
+  'the service role has no grant on the ledger, the idempotency keys, the notes and their keys, the documents, the audit trail or anything in app');
 select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
@@ -155,13 +155,14 @@ select set_eq(
     'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key',
     'archive_client', 'choose_organization', 'break_glass',
     'sign_consent', 'terminate_consent', 'read_consents',
+    'request_document', 'finish_document', 'find_documents', 'read_document', 'delete_document',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
 select set_eq(
   $$ select proname::text from our_functions where schema_name <> 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
   array['org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
-    'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids',
+    'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids', 'uploadable_paths',
     'guarded_client_ids', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',
     'run_operation', 'list_audit_events', 'manage_service_accounts', 'list_service_account_tokens', 'partner_sync'],
   'policies and RPCs of users stand on exactly these functions of app');
@@ -214,6 +215,7 @@ select set_eq(
   array[
     'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
     'clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name',
+    'documents.title', 'documents.file_name', 'documents.deletion_reason',
     'session_note_versions.ciphertext'],
   'these columns hold PHI, and no other');
 select is_empty(

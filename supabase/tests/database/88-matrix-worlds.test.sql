@@ -92,6 +92,7 @@ begin
   from unnest(array['me', 'colleague', 'supervised']) who;
 
   perform access.write_notes(world, login, colleague);
+  perform access.add_documents(world, login, colleague);
   perform set_config('request.jwt.claims', jsonb_build_object('sub', maker.maker)::text, true), access.hold(world, maker.label, maker.who, maker.whom, maker.hour)
   from (values ('hold I made', 'colleague', 'theirs', 4, login), ('hold for me', 'me', 'mine', 4, login), ('hold on my time', 'me', 'mine', 6, colleague),
     ('colleague hold', 'colleague', 'theirs', 6, colleague), ('supervised hold', 'supervised', 'caseload', 4, colleague),
@@ -163,6 +164,25 @@ begin
       released_by = case note.kind when 'summary' then note.author end, released_at = case note.kind when 'summary' then now() end
     where id = note.id and note.status = 'signed';
   end loop;
+end
+$$;
+
+-- A stored document of each client that a scope means, one of mine that the family does not see, and an insurance card.
+create or replace function access.add_documents(world text, login uuid, colleague uuid) returns void language plpgsql set search_path = '' as $$
+declare
+  document record;
+begin
+  for document in
+    select * from (values ('my document', 'mine', 'plan', true, login), ('hidden document', 'mine', 'assessment', false, colleague),
+      ('colleague document', 'theirs', 'plan', true, colleague), ('reviewed document', 'reviewed', 'plan', false, colleague),
+      ('supervised document', 'caseload', 'plan', false, colleague), ('card', 'theirs', 'insurance', false, colleague)) it (label, whom, kind, visible, uploader)
+  loop
+    perform pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_build_object('sub', document.uploader)::text, true);
+    insert into public.documents (id, organization_id, client_id, kind, title, file_name, content_type, size_bytes, visible_to_family, status, stored_at)
+    values (access.id(world || ' ' || document.label), access.id(world), access.id(world || ' ' || document.whom), document.kind, 'Title', 'file.pdf',
+      'application/pdf', 1, document.visible, 'stored', now());
+  end loop;
+  perform pg_catalog.set_config('request.jwt.claims', '', true);
 end
 $$;
 
@@ -274,6 +294,8 @@ begin
         when 'a released summary of an own child' then 'my summary' when 'a released summary of another child' then 'colleague summary'
         else 'colleague session' end || case relation when 'session_notes' then ' note' else ' text' end
     when relation = 'client_keys' then whom || ' key'
+    when relation = 'documents' then case scope when 'own row' then 'my document' when 'client for review' then 'reviewed document' when 'supervised row' then 'supervised document'
+      when 'a hidden one of an own child' then 'hidden document' when 'an insurance card' then 'card' else 'colleague document' end
     when relation = 'supervisions' then case when mine then 'my' else 'colleague' end || ' supervision'
     when relation = 'client_guardians' then case when mine then 'my' else 'colleague' end || ' guardianship'
     when relation in ('referrals', 'referral_summaries') then case when mine then 'my' else 'colleague' end || ' referral'
@@ -344,6 +366,7 @@ begin
     when 'calendar_claims' then pg_catalog.jsonb_build_object('claim_id', newcomer)
     when 'client_keys' then '{"master_key_id": "k2"}'
     when 'session_notes' then '{"kind": "session"}'
+    when 'documents' then '{"kind": "plan"}'
     when 'session_note_versions' then '{"number": 2}'
     when 'idempotency_keys' then '{"key": "new"}'
     when 'roles' then '{"role": "new", "summary": "New"}'
@@ -384,6 +407,7 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'calendar_claims' then '{"kind": "session"}'
     when relation = 'client_keys' then '{"master_key_id": "k2"}'
     when relation = 'session_notes' then '{"kind": "summary"}'
+    when relation = 'documents' then '{"kind": "report"}'
     when relation = 'session_note_versions' then '{"number": 2}'
     when relation = 'idempotency_keys' then '{"operation": "none"}'
     when relation = 'roles' then '{"summary": "Renamed"}'
@@ -430,6 +454,13 @@ begin
       'wanted_times', '[{"weekday": 1, "local_start": "08:00", "local_end": "18:00"}]'::jsonb)
     when 'leave_waitlist' then pg_catalog.jsonb_build_object('waitlist_entry_id', access.target(of_world, 'waitlist_entries', scope))
     when 'answer_offer' then pg_catalog.jsonb_build_object('hold_key', access.target(of_world, 'session_holds', scope), 'answer', 'decline')
+    when 'request_document' then pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'kind', case scope when 'an insurance card' then 'insurance' else 'plan' end, 'title', 'Title',
+      'file_name', 'file.pdf', 'content_type', 'application/pdf', 'size_bytes', 1)
+    when 'find_documents' then pg_catalog.jsonb_build_object('client_id', access.target(of_world, 'clients', scope))
+    when 'finish_document' then pg_catalog.jsonb_build_object('document_id', access.target(of_world, 'documents', scope))
+    when 'read_document' then pg_catalog.jsonb_build_object('document_id', access.target(of_world, 'documents', scope))
+    when 'delete_document' then pg_catalog.jsonb_build_object('document_id', access.target(of_world, 'documents', scope), 'reason', 'Not ours')
     when 'prepare_note' then pg_catalog.jsonb_build_object('session_id', access.target(of_world, 'sessions', scope))
     when 'save_note' then pg_catalog.jsonb_build_object(
       'session_id', access.target(of_world, 'sessions', scope), 'version', 1, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', pg_catalog.repeat('0', 64),
@@ -455,6 +486,7 @@ declare
 begin
   if rpc in ('find_open_times', 'join_slot', 'move_session', 'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception',
     'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer',
+    'request_document', 'find_documents', 'finish_document', 'read_document', 'delete_document',
     'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key')
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
