@@ -54,7 +54,7 @@ as $$
 declare
   granted public.user_roles;
 begin
-  if auth.uid() is null then
+  if app.caller() is null then
     return app.refusal(null, 'break_glass', '{"code": "unauthenticated"}');
   elsif not app.is_super_admin() then
     return app.refusal(organization, 'break_glass', '{"code": "forbidden"}');

@@ -22,7 +22,7 @@ declare
   data jsonb;
   refusal text;
 begin
-  if auth.uid() is null then
+  if app.caller() is null then
     return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.

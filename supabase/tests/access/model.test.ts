@@ -87,6 +87,7 @@ interface Observed {
 async function observe(connection: ReservedSql, world: World, token: Token): Promise<Observed> {
   const claims = {
     sub: token.user,
+    session_id: token.user,
     role: "authenticated",
     aal: token.aal,
     ...(token.organization && { org_id: token.organization }),

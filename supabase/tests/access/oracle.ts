@@ -160,8 +160,8 @@ export function allowed(world: World, token: Token): Access {
     see: {
       // Which organizations there are for the user is no secret, nor a matter of the second factor.
       organizations: ids(world.organizations, (row) => is(row, ...everyRole) || runsThePlatform),
-      active_organizations: ids(world.active_organizations, ({ id }) => id === me),
-      user_roles: unlocked(world.user_roles, (row) => row.user === me || isAdmin(row)),
+      active_organizations: ids(world.active_organizations, ({ id }) => id === me && !banned),
+      user_roles: unlocked(world.user_roles, (row) => (row.user === me && !banned) || isAdmin(row)),
       therapists: unlocked(world.therapists, (row) => reads(row, ...STAFF)),
       services: unlocked(world.services, (row) => reads(row, ...STAFF)),
       rooms: unlocked(world.rooms, schedules),

@@ -54,6 +54,10 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
     })),
   );
   await insert(
+    "auth.sessions",
+    world.users.map(({ id }) => ({ id, user_id: id, created_at: world.now })),
+  );
+  await insert(
     "public.organizations",
     world.organizations.map(({ id, timeZone, requiresMfa }) => ({
       id,

@@ -56,13 +56,26 @@ end
 $$;
 comment on function tests.act_as is 'Acts as a database role with a token''s claims until the transaction ends.';
 
+create function tests.session_of(of_user uuid)
+returns uuid
+language sql
+security definer
+set search_path = ''
+as $$
+  insert into auth.sessions (id, user_id, created_at, updated_at)
+  select login.id, login.id, now(), now() from auth.users login where login.id = of_user
+  on conflict do nothing;
+  select session.id from auth.sessions session where session.id = of_user;
+$$;
+comment on function tests.session_of is 'The session that a user is signed in with, made at the first need; it has the user''s id.';
+
 create function tests.authenticate_as(user_id uuid, aal text default 'aal1', claims jsonb default '{}')
 returns void
 language sql
 set search_path = ''
 as $$
   select tests.act_as('authenticated', pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-    'sub', user_id, 'role', 'authenticated', 'aud', 'authenticated', 'aal', aal, 'is_anonymous', false) || claims))
+    'sub', user_id, 'session_id', tests.session_of(user_id), 'role', 'authenticated', 'aud', 'authenticated', 'aal', aal, 'is_anonymous', false) || claims))
 $$;
 comment on function tests.authenticate_as is 'Acts as a signed-in user, as the REST server does.';
 
@@ -402,7 +415,7 @@ comment on function tests.hold_request is
 
 -- Only what is called while a test acts as a user, and nothing that adds people or clinics.
 grant execute on function
-  tests.id, tests.name_row, tests.at, tests.act_as, tests.authenticate_as, tests.authenticate_as_service_role, tests.clear_authentication,
+  tests.id, tests.name_row, tests.at, tests.act_as, tests.session_of, tests.authenticate_as, tests.authenticate_as_service_role, tests.clear_authentication,
   tests.keep, tests.kept, tests.occurrence, tests.offset_of, tests.times, tests.hold_request, tests.add_session, tests.add_group
 to anon, authenticated, service_role;
 

@@ -22,7 +22,8 @@ create or replace function access.at(hour integer) returns timestamptz language 
 $$;
 
 create or replace function access.add_login(label text) returns uuid language sql set search_path = '' as $$
-  insert into auth.users (id, email) values (access.id(label), access.id(label) || '@access.example') returning id
+  insert into auth.users (id, email) values (access.id(label), access.id(label) || '@access.example');
+  insert into auth.sessions (id, user_id, created_at) values (access.id(label), access.id(label), now()) returning id
 $$;
 
 create or replace function access.create_world(run text, persona text, of_login uuid default null)

@@ -30,7 +30,7 @@ begin
       (select pg_catalog.string_agg(pg_catalog.format('%I => %L', argument.key, case pg_catalog.jsonb_typeof(argument.value) when 'array' then pg_catalog.translate(argument.value::text, '[]', '{}') else argument.value #>> '{}' end), ', ') from pg_catalog.jsonb_each(arguments) argument)) end;
   begin
     perform pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-      'sub', case cell.database_role when 'authenticated' then sub end, 'role', cell.database_role, 'aal', cell.aal))::text, true);
+      'sub', case cell.database_role when 'authenticated' then sub end, 'session_id', sub, 'role', cell.database_role, 'aal', cell.aal))::text, true);
     perform pg_catalog.set_config('request.headers', '{"cf-connecting-ip": "203.0.113.9"}', true);
     perform pg_catalog.set_config('role', cell.database_role, true);
     if cell.command = 'call' and cell.relation <> 'choose_organization' then

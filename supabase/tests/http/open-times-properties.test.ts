@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type postgres from "postgres";
 import { beforeAll, expect, it } from "vitest";
 import { offsetMinutes } from "../../../src/lib/timezone.ts";
-import { type Clinic, createClinic } from "../support/clinic.ts";
+import { type Clinic, claimsOf, createClinic } from "../support/clinic.ts";
 import { sql } from "../support/stack.ts";
 import { instantOf, wallClock } from "../support/wall-clock.ts";
 
@@ -231,9 +231,8 @@ it("offers exactly what is open, and each of it can be held at once", { timeout:
       const to = from + DAYS * DAY_MINUTES * MINUTE_MS;
       await undone(async (transaction) => {
         const taken = await arrange(transaction, calendar, from);
-        const claims = { sub: clinic.scheduler.id, role: "authenticated", aal: "aal1" };
         await transaction`
-          select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true), set_config('role', 'authenticated', true)`;
+          select set_config('request.jwt.claims', ${claimsOf(clinic.scheduler)}, true), set_config('role', 'authenticated', true)`;
         const service_code = calendar.supervision ? "97155" : "97153";
         const search = {
           therapist_ids: [clinic.rosa.id],
