@@ -2,6 +2,24 @@
  * Holdfast for apps: hold, confirm and cancel sessions; the contracts, errors, time zones and units that go with it.
  */
 export {
+  type AttendanceCorrection,
+  completeSession,
+  correctAttendance,
+  type EvvPage,
+  type EvvRecordsRequest,
+  evvRecords,
+  listNoShowCandidates,
+  type MarkedSessions,
+  markNoShow,
+  type NoShowCandidates,
+  type NoShowCandidatesRequest,
+  type NoShowRequest,
+  type SessionCompletion,
+  type SessionStart,
+  startSession,
+  type VisitLocation,
+} from "./attendance-client.ts";
+export {
   type AddExceptionRequest,
   availabilityRequestSchema,
   type CancelExceptionRequest,

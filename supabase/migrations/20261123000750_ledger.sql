@@ -255,6 +255,32 @@ $$;
 comment on function app.end_turned_holds is
   'A session that takes over a hold''s claims confirms the hold: the two cannot be done apart.';
 
+create function app.session_event(status text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return 'session.' || case status when 'in_progress' then 'started' else status end;
+end
+$$;
+comment on function app.session_event is 'The type of the event that a session has come to a status.';
+
+create function app.attendance_of(session public.sessions)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_strip_nulls(jsonb_build_object(
+    'status', session.status, 'attendance', session.attendance,
+    'actual_start_time', session.actual_start_time, 'actual_end_time', session.actual_end_time));
+end
+$$;
+comment on function app.attendance_of is 'What an event says of a session''s status before and after.';
+
 create function app.keep_ledger_for_sessions()
 returns trigger
 language plpgsql
@@ -271,7 +297,7 @@ begin
     perform app.write_claims(array(
       select claim from new_rows session cross join lateral unnest(app.claims_of_session(session)) claim));
     insert into audit.events (organization_id, action, table_name, row_id)
-    select session.organization_id, 'session.' || session.status, 'sessions', session.id
+    select session.organization_id, app.session_event(session.status), 'sessions', session.id
     from new_rows session
     order by session.start_time;
     perform app.end_turned_holds(array(select session.claim_id from new_rows session));
@@ -295,18 +321,21 @@ begin
   end if;
   perform app.replace_claims(changed, false, desired);
   if tg_op = 'UPDATE' then
-    insert into audit.events (organization_id, action, table_name, row_id)
-    select session.organization_id, change.action, 'sessions', session.id
+    insert into audit.events (organization_id, action, table_name, row_id, details)
+    select session.organization_id, change.action, 'sessions', session.id, change.details
     from new_rows session
     join old_rows before on before.id = session.id
     cross join lateral (
-      select 'session.' || session.status
-      where session.status <> before.status
+      select
+        case when session.corrected_at is distinct from before.corrected_at then 'session.corrected'
+          else app.session_event(session.status) end,
+        jsonb_build_object('before', app.attendance_of(before), 'after', app.attendance_of(session))
+      where (session.status, session.corrected_at) is distinct from (before.status, before.corrected_at)
       union all
-      select 'session.moved'
+      select 'session.moved', '{}'
       where (session.therapist_id, session.client_id, session.room_id, session.start_time, session.end_time)
         is distinct from (before.therapist_id, before.client_id, before.room_id, before.start_time, before.end_time)
-    ) change (action)
+    ) change (action, details)
     order by session.start_time;
     perform app.end_turned_holds(array(select session.claim_id from new_rows session));
     perform app.count_members(array(select session.group_id from new_rows session where session.group_id is not null));

@@ -47,6 +47,8 @@ begin
       when operation in (
         'confirm_sessions', 'cancel_sessions', 'move_session', 'swap_sessions', 'substitute_therapist', 'move_group'
       ) then 'sessions'
+      when operation in ('start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates') then 'sessions'
+      when operation = 'evv_records' then 'attendance_marks'
       when operation = 'update_series' then 'session_series'
       when operation = 'set_availability' then 'therapist_availability'
       when operation in ('add_exception', 'cancel_exception') then 'availability_exceptions'

@@ -28,7 +28,7 @@ begin
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
     'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note',
-    'finish_document', 'find_documents', 'read_document')
+    'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records')
   then
     idempotency_key := null;
   end if;
@@ -65,6 +65,12 @@ begin
         when 'find_open_times' then app.find_open_times(organization, request)
         when 'confirm_sessions' then app.confirm_sessions(organization, request)
         when 'cancel_sessions' then app.cancel_sessions(organization, request)
+        when 'start_session' then app.start_session(organization, request)
+        when 'complete_session' then app.complete_session(organization, request)
+        when 'mark_no_show' then app.mark_no_show(organization, request)
+        when 'correct_attendance' then app.correct_attendance(organization, request)
+        when 'list_no_show_candidates' then app.list_no_show_candidates(organization, request)
+        when 'evv_records' then app.evv_records(organization, request)
         when 'join_slot' then app.join_slot(organization, request)
         when 'move_session' then app.move_session(organization, request)
         when 'swap_sessions' then app.swap_sessions(organization, request)

@@ -19,6 +19,7 @@ select audit.add_event_types($$ {
   "document.read": "A link to a document was given.",
   "document.requested": "A document was announced.",
   "document.stored": "A document was uploaded.",
+  "evv.read": "The records of visits were read, with where they were.",
   "extra_hours.cancelled": "Extra hours were taken back.",
   "extra_hours.entered": "Extra hours were entered.",
   "hold.confirmed": "A hold became a session.",
@@ -52,13 +53,18 @@ select audit.add_event_types($$ {
   "rpc.break_glass": "A call was refused.",
   "rpc.cancel_exception": "A call was refused.",
   "rpc.cancel_sessions": "A call was refused.",
+  "rpc.complete_session": "A call was refused.",
   "rpc.confirm_sessions": "A call was refused.",
+  "rpc.correct_attendance": "A call was refused.",
   "rpc.create_service_account": "A call was refused.",
+  "rpc.evv_records": "A call was refused.",
   "rpc.find_open_times": "A call was refused.",
   "rpc.hold_sessions": "A call was refused.",
   "rpc.join_slot": "A call was refused.",
   "rpc.join_waitlist": "A call was refused.",
   "rpc.leave_waitlist": "A call was refused.",
+  "rpc.list_no_show_candidates": "A call was refused.",
+  "rpc.mark_no_show": "A call was refused.",
   "rpc.move_session": "A call was refused.",
   "rpc.preview_sessions": "A call was refused.",
   "rpc.read_consents": "A call was refused.",
@@ -66,6 +72,7 @@ select audit.add_event_types($$ {
   "rpc.rotate_service_account_token": "A call was refused.",
   "rpc.set_availability": "A call was refused.",
   "rpc.sign_consent": "A call was refused.",
+  "rpc.start_session": "A call was refused.",
   "rpc.substitute_therapist": "A call was refused.",
   "rpc.swap_sessions": "A call was refused.",
   "rpc.terminate_consent": "A call was refused.",
@@ -89,10 +96,11 @@ select audit.add_event_types($$ {
   "service_account.rotated": "A service account was given a new token.",
   "session.cancelled": "A session was cancelled.",
   "session.completed": "A session took place.",
-  "session.in_progress": "A session began.",
+  "session.corrected": "What was marked of a session was corrected.",
   "session.moved": "A session was given other people, another room or another time.",
   "session.no_show": "The client did not come to a session.",
   "session.scheduled": "A session was booked.",
+  "session.started": "A session began.",
   "time_off.cancelled": "Time off was taken back.",
   "time_off.entered": "Time off was entered.",
   "waitlist.booked": "An offer was accepted.",
@@ -204,6 +212,7 @@ select audit.watch('public.session_series');
 select audit.watch('public.waitlist_entries');
 select audit.watch('public.waitlist_times');
 select audit.watch('public.cancellation_rules');
+select audit.watch('public.attendance_marks');
 -- A form's text is fifty pages at most, and stays once it is published.
 select audit.watch('public.consent_forms', 'body');
 select audit.watch('public.consent_signatures');

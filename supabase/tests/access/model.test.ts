@@ -54,6 +54,7 @@ const TABLES: Record<string, { key: string; column?: string }> = {
 /** The same for everybody, or for nobody. */
 const NO_TENANTS_ROWS = ["cpt_codes", "role_permissions", "roles"];
 const CLOSED = [
+  "attendance_marks",
   "calendar_claims",
   "client_keys",
   "documents",

@@ -257,10 +257,6 @@ export function allowed(world: World, token: Token): Access {
         is(row, "internal_ops", "admin"),
       ),
       buffer_rules: unlocked(world.buffer_rules, (row) => is(row, "internal_ops", "admin")),
-      sessions: unlocked(
-        world.sessions,
-        (row) => is(row, "internal_ops", "admin") || delivers(row.therapist),
-      ),
     },
   };
 }

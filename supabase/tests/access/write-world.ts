@@ -287,6 +287,8 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
         time_zone: "UTC",
         status,
         cancelled_by: status === "cancelled" ? "clinic" : null,
+        actual_start_time: status === "completed" ? booking(row).start_time : null,
+        actual_end_time: status === "completed" ? booking(row).end_time : null,
       };
     }),
   );

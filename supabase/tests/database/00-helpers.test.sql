@@ -188,19 +188,22 @@ language sql
 set search_path = ''
 as $$
   insert into public.sessions (
-    organization_id, therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status, cancelled_by)
+    organization_id, therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status, cancelled_by,
+    actual_start_time, actual_end_time)
   select
     tests.id(clinic), tests.id(coalesce(changes ->> 'therapist', clinic || ' rosa')),
     tests.id(coalesce(changes ->> 'client', clinic || ' birch')), tests.id(changes ->> 'room'),
     tests.id(coalesce(changes ->> 'service', clinic || ' 97153')), tests.id(changes ->> 'group'),
     starts, starts + coalesce(changes ->> 'length', '1 hour')::interval, coalesce(changes ->> 'zone', 'America/New_York'),
-    coalesce(changes ->> 'status', 'scheduled'), changes ->> 'cancelled_by'
+    coalesce(changes ->> 'status', 'scheduled'), changes ->> 'cancelled_by',
+    case when changes ->> 'status' in ('in_progress', 'completed') then starts end,
+    case when changes ->> 'status' = 'completed' then starts + coalesce(changes ->> 'length', '1 hour')::interval end
   from tests.at(clock, coalesce((changes ->> 'day')::integer, 0)) starts
   returning tests.name_row(label, id)
 $$;
 comment on function tests.add_session is
   'A plain insert by whoever acts: Rosa with Birch for an hour, but for changes {therapist, client, room, service, group: '
-  'labels; length, day, zone, status, cancelled_by}.';
+  'labels; length, day, zone, status, cancelled_by}. What took place did so as booked.';
 
 create function tests.add_group(label text, clinic text, clock text, changes jsonb default '{}')
 returns uuid

@@ -105,7 +105,6 @@ select set_eq(
     'update buffer_rules minutes_after minutes_before',
     'insert cancellation_rules minimum_notice_hours organization_id role',
     'update cancellation_rules minimum_notice_hours',
-    'update sessions status',
     'insert referrals organization_id reference',
     'update referrals client_id status',
     'update access_alerts acknowledged_at'],
@@ -119,8 +118,9 @@ select is_empty(
 select is_empty(
   $$ select name, privilege from our_grants
     where role_name = 'service_role'
-      and (name in ('calendar_claims', 'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions', 'documents') or schema_name in ('app', 'audit')) $$,
-  'the service role has no grant on the ledger, the idempotency keys, the notes and their keys, the documents, the audit trail or anything in app');
+      and (name in ('calendar_claims', 'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions', 'documents', 'attendance_marks')
+        or schema_name in ('app', 'audit')) $$,
+  'the service role has no grant on the ledger, the idempotency keys, the notes and their keys, the documents, the marks, the audit trail or anything in app');
 select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
@@ -156,6 +156,7 @@ select set_eq(
     'archive_client', 'choose_organization', 'break_glass',
     'sign_consent', 'terminate_consent', 'read_consents',
     'request_document', 'finish_document', 'find_documents', 'read_document', 'delete_document',
+    'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -217,7 +218,9 @@ select set_eq(
     'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
     'clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name',
     'documents.title', 'documents.file_name', 'documents.deletion_reason',
-    'session_note_versions.ciphertext'],
+    'session_note_versions.ciphertext',
+    'attendance_marks.latitude', 'attendance_marks.longitude', 'attendance_marks.accuracy_meters', 'attendance_marks.place',
+    'attendance_marks.device_id', 'attendance_marks.reason'],
   'these columns hold PHI, and no other');
 select is_empty(
   $$ select name, conname from our_constraints

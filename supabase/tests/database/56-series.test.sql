@@ -188,7 +188,7 @@ select tests.name_row('lived ' || number, id)
 from (select id, row_number() over (order by start_time) - 1 as number from public.sessions where series_id = tests.id('lived')) session;
 select tests.clear_authentication();
 update public.sessions set start_time = tests.at('22:30', 1), end_time = tests.at('23:30', 1) where id = tests.id('lived 1');
-update public.sessions set status = 'in_progress' where id = tests.id('lived 2');
+update public.sessions set status = 'in_progress', actual_start_time = start_time where id = tests.id('lived 2');
 update public.sessions set status = 'no_show' where id = tests.id('lived 3');
 update public.sessions set status = 'cancelled', cancelled_by = 'client' where id = tests.id('lived 4');
 create temporary table untouched as

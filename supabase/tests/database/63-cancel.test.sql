@@ -22,7 +22,7 @@ select
   tests.add_session('missed', 'north', '11:00'), tests.add_session('of theo', 'north', '08:00', '{"therapist": "north theo", "client": "north cedar"}'),
   tests.add_session('of south', 'south', '08:00'),
   tests.add_hold('hold', 'north', '12:00'), tests.add_hold('expired', 'north', '13:00', '{"expires_in": "-1 second"}');
-update public.sessions set status = 'in_progress' where id = tests.id('done');
+update public.sessions set status = 'in_progress', actual_start_time = start_time where id = tests.id('done');
 update public.sessions set status = 'no_show' where id = tests.id('missed');
 
 -- ---------------------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ select lives_ok($$ insert into audit.events (action) values ('hold.invented') $$
 select is_empty($$ select action from audit.events where action not in (select name from audit.event_types) $$, 'every event on record is of a known type');
 select is_empty(
   $$ select status from unnest(array['scheduled', 'in_progress', 'completed', 'no_show', 'cancelled']) status
-      where not exists (select from audit.event_types where name = 'session.' || status)
+      where not exists (select from audit.event_types where name = app.session_event(status))
     union all
     select status from unnest(array['held', 'confirmed', 'released', 'expired']) status
       where not exists (select from audit.event_types where name = 'hold.' || status) $$,

@@ -87,7 +87,17 @@ begin
     -- What the RPCs move, exchange and give to somebody else.
     ('me moved', 'me', 'mine', 42), ('me one', 'me', 'mine', 46), ('me other', 'me', 'mine', 48), ('me given', 'me', 'mine', 60),
     ('colleague moved', 'colleague', 'theirs', 42), ('colleague one', 'colleague', 'theirs', 46), ('colleague other', 'colleague', 'theirs', 48),
-    ('colleague given', 'colleague', 'mine', 62)) booked (label, who, whom, hour);
+    ('colleague given', 'colleague', 'mine', 62),
+    -- What they mark; the past is by the hour of the day a month ago.
+    ('me to complete', 'me', 'mine', -1440), ('me to miss', 'me', 'mine', -1438), ('me to correct', 'me', 'mine', -1436), ('me to start', 'me', 'mine', -1434),
+    ('supervised to complete', 'supervised', 'caseload', -1440), ('supervised to miss', 'supervised', 'caseload', -1438),
+    ('supervised to correct', 'supervised', 'caseload', -1436), ('supervised to start', 'supervised', 'caseload', -1434),
+    ('colleague to complete', 'colleague', 'theirs', -1440), ('colleague to miss', 'colleague', 'theirs', -1438),
+    ('colleague to correct', 'colleague', 'theirs', -1436), ('colleague to start', 'colleague', 'theirs', -1434)) booked (label, who, whom, hour);
+  update public.sessions session set status = 'no_show'
+  where session.id in (select access.id(concat_ws(' ', world, who, 'to correct')) from unnest(array['me', 'supervised', 'colleague']) who);
+  insert into public.attendance_marks (id, organization_id, session_id, event, status)
+  values (access.id(world || ' mark'), org, access.id(world || ' me to correct'), 'no_show', 'no_show');
   insert into public.session_groups (id, organization_id, therapist_id, service_id, start_time, end_time)
   select access.id(concat_ws(' ', world, who, 'group')), org, access.id(world || ' ' || who), access.id(world || ' group service'), access.at(18), access.at(19)
   from unnest(array['me', 'colleague', 'supervised']) who;
@@ -297,6 +307,7 @@ begin
     when relation = 'client_keys' then whom || ' key'
     when relation = 'documents' then case scope when 'own row' then 'my document' when 'client for review' then 'reviewed document' when 'supervised row' then 'supervised document'
       when 'a hidden one of an own child' then 'hidden document' when 'an insurance card' then 'card' else 'colleague document' end
+    when relation = 'attendance_marks' then 'mark'
     when relation = 'supervisions' then case when mine then 'my' else 'colleague' end || ' supervision'
     when relation = 'client_guardians' then case when mine then 'my' else 'colleague' end || ' guardianship'
     when relation in ('referrals', 'referral_summaries') then case when mine then 'my' else 'colleague' end || ' referral'
@@ -368,6 +379,7 @@ begin
     when 'client_keys' then '{"master_key_id": "k2"}'
     when 'session_notes' then '{"kind": "session"}'
     when 'documents' then '{"kind": "plan"}'
+    when 'attendance_marks' then '{"event": "no_show", "status": "no_show"}'
     when 'session_note_versions' then '{"number": 2}'
     when 'idempotency_keys' then '{"key": "new"}'
     when 'roles' then '{"role": "new", "summary": "New"}'
@@ -400,7 +412,8 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'service_consents' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation = 'session_series' then '{"status": "ended"}'
     when relation = 'waitlist_entries' then '{"status": "withdrawn"}'
-    when relation = 'sessions' then '{"status": "in_progress"}'
+    when relation = 'sessions' then '{"place_of_service": "12"}'
+    when relation = 'attendance_marks' then '{"event": "no_show"}'
     when relation = 'session_holds' then '{"status": "released"}'
     when relation = 'access_alerts' then '{"acknowledged_at": "2099-01-01T00:00:00Z"}'
     when relation = 'service_accounts' then '{"disabled_at": null}'
@@ -429,6 +442,7 @@ declare
   here text := case scope when 'other organization' then this.elsewhere else of_world end;
   whose text := case scope when 'own row' then 'me' else 'colleague' end;
   me text := here || ' ' || whose;
+  marked text := here || case scope when 'supervised row' then ' supervised' else ' ' || whose end;
   client text := here || case when scope = 'own row' then ' mine' else ' theirs' end;
 begin
   return case rpc
@@ -437,6 +451,15 @@ begin
       'range_start', access.at(80), 'range_end', access.at(90), 'time_zone', 'UTC')
     when 'join_slot' then pg_catalog.jsonb_build_object('group_id', access.id(me || ' group'), 'client_id', access.id(client))
     when 'move_session' then access.time(44) || pg_catalog.jsonb_build_object('session_id', access.id(me || ' moved'), 'version', 1)
+    when 'start_session' then pg_catalog.jsonb_build_object(
+      'session_id', access.id(marked || ' to start'), 'version', 1, 'actual_start_time', access.at(-1434))
+    when 'complete_session' then pg_catalog.jsonb_build_object(
+      'session_id', access.id(marked || ' to complete'), 'version', 1, 'actual_start_time', access.at(-1440), 'actual_end_time', access.at(-1439))
+    when 'mark_no_show' then pg_catalog.jsonb_build_object('session_id', access.id(marked || ' to miss'), 'version', 1)
+    when 'correct_attendance' then pg_catalog.jsonb_build_object(
+      'session_id', access.id(marked || ' to correct'), 'version', 2, 'status', 'scheduled', 'reason', 'A slip')
+    when 'list_no_show_candidates' then pg_catalog.jsonb_build_object('organization_id', access.id(here))
+    when 'evv_records' then pg_catalog.jsonb_build_object('organization_id', access.id(here), 'from', access.at(-1500), 'to', access.at(0))
     when 'swap_sessions' then pg_catalog.jsonb_build_object(
       'session_id', access.id(me || ' one'), 'version', 1, 'other_session_id', access.id(me || ' other'), 'other_version', 1, 'exchange', 'times')
     when 'substitute_therapist' then pg_catalog.jsonb_build_object(
@@ -488,6 +511,7 @@ begin
   if rpc in ('find_open_times', 'join_slot', 'move_session', 'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception',
     'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer',
     'request_document', 'find_documents', 'finish_document', 'read_document', 'delete_document',
+    'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
     'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key')
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));

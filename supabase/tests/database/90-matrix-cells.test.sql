@@ -48,7 +48,7 @@ begin
     when others then return 'error ' || sqlstate || ' ' || sqlerrm;
   end;
   if cell.command = 'call' then
-    return access.answer_means_yes(cell.relation, case when cell.relation ~ '^list_' then answer else answer -> 0 end);
+    return access.answer_means_yes(cell.relation, case when cell.relation ~ '^list_' and not answer -> 0 ?| '{data,problem}' then answer else answer -> 0 end);
   elsif affected > 0 then
     return 'allow';
   elsif cell.command = 'insert' then

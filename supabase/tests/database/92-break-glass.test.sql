@@ -47,7 +47,7 @@ select tests.authenticate_as(tests.id('olga login'), 'aal2');
 select is_empty(statement.write, 'break-glass changes no ' || statement.what)
 from (values
   ('client', $$ update public.clients set full_name = 'x' returning id $$),
-  ('session', $$ update public.sessions set status = 'in_progress' returning id $$),
+  ('room', $$ update public.rooms set name = 'x' returning id $$),
   ('role', $$ update public.user_roles set expires_at = now() + interval '1 year' returning id $$)
 ) statement (what, write);
 select is(
