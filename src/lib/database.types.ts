@@ -57,6 +57,26 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"attendance_marks": {
+                  Row: {
+                    "accuracy_meters": number | null,"actual_time": string | null,"created_at": string,"created_by": string | null,"device_id": string | null,"event": string,"id": string,"latitude": number | null,"longitude": number | null,"method": string | null,"organization_id": string,"place": string | null,"reason": string | null,"session_id": string,"status": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "accuracy_meters"?: number | null,"actual_time"?: string | null,"created_at"?: string,"created_by"?: string | null,"device_id"?: string | null,"event": string,"id"?: string,"latitude"?: number | null,"longitude"?: number | null,"method"?: string | null,"organization_id": string,"place"?: string | null,"reason"?: string | null,"session_id": string,"status": string
+                  }
+                  Update: {
+                    "accuracy_meters"?: number | null,"actual_time"?: string | null,"created_at"?: string,"created_by"?: string | null,"device_id"?: string | null,"event"?: string,"id"?: string,"latitude"?: number | null,"longitude"?: number | null,"method"?: string | null,"organization_id"?: string,"place"?: string | null,"reason"?: string | null,"session_id"?: string,"status"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "attendance_marks_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "sessions"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 },"availability_exceptions": {
                   Row: {
                     "created_at": string,"created_by": string | null,"end_time": string,"id": string,"kind": string,"note": string | null,"organization_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string | null,"time_zone": string,"updated_at": string,"updated_by": string | null
@@ -823,14 +843,14 @@ isOneToOne: false
                   ]
                 },"sessions": {
                   Row: {
-                    "buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes": number | null,"cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"group_id": string | null,"id": string,"late_cancellation": boolean | null,"occurrence_start": string | null,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
+                    "actual_end_time": string | null,"actual_start_time": string | null,"attendance": string | null,"buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes": number | null,"cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"corrected_at": string | null,"created_at": string,"created_by": string | null,"end_time": string,"group_id": string | null,"id": string,"late_cancellation": boolean | null,"occurrence_start": string | null,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
+                    "actual_end_time"?: string | null,"actual_start_time"?: string | null,"attendance"?: never,"buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"corrected_at"?: string | null,"created_at": string,"created_by"?: string | null,"end_time": string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
                   }
                   Update: {
-                    "buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
+                    "actual_end_time"?: string | null,"actual_start_time"?: string | null,"attendance"?: never,"buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"corrected_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
                   }
                   Relationships: [
                     {
@@ -1080,7 +1100,13 @@ isOneToOne: false
 "choose_organization":
 { Args: { "organization": string }; Returns: undefined
                            },
+"complete_session":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "confirm_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"correct_attendance":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "cosign_note":
@@ -1098,7 +1124,13 @@ isOneToOne: false
 "destroy_client_key":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"evv_records":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "find_documents":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"find_notes_to_cosign":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "find_open_times":
@@ -1141,10 +1173,16 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"list_no_show_candidates":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "list_service_account_tokens":
 { Args: { "account": string }; Returns: {
               "created_at": string,"expires_at": string,"last_used_at": string,"prefix": string,"revoked_at": string
             }[]
+                           },
+"mark_no_show":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "move_session":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
@@ -1192,6 +1230,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "sign_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"start_session":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "substitute_therapist":

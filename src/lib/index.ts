@@ -123,10 +123,13 @@ export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
 export { MAX_NOTE_LENGTH, type NoteRequest, noteRequestSchema } from "./notes.ts";
 export {
   cosignNote,
+  findNotesToCosign,
   type Note,
   type NoteReadRequest,
   type NoteSaveRequest,
   type NoteSignRequest,
+  type NotesToCosign,
+  type NotesToCosignRequest,
   type NoteWithText,
   readNotes,
   releaseSummary,

@@ -40,7 +40,7 @@ create table audit.events (
   request_id text default substring(
     nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-request-id' from '^[A-Za-z0-9._-]{1,64}$'),
   details jsonb not null default '{}',
-  -- The transaction that wrote it: what sealing goes by (audit.seal).
+  -- The transaction that wrote it: what sealing goes by (audit.seal). In another cluster more is added (audit.continue_trail).
   written_in xid8 not null default pg_current_xact_id(),
   primary key (id, occurred_at),
   constraint events_action_form check (action ~ '^[a-z_]+\.[a-z_]+$'),

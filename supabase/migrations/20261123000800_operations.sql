@@ -55,7 +55,7 @@ begin
       when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then 'waitlist_entries'
       when operation = 'archive_client' then 'clients'
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
-      when operation ~ 'note$|^release_summary$' then 'session_notes'
+      when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'
       when operation = 'destroy_client_key' then 'client_keys'
       when operation ~ '_documents?$' then 'documents'
       when operation = 'break_glass' then 'user_roles'

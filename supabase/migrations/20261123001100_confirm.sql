@@ -141,6 +141,14 @@ begin
     where moved.status <> 'scheduled')
   then
     perform app.refuse_ended_hold(holds[1], 'session_not_scheduled');
+  elsif exists (
+    -- Whoever held it decided by what the session was then.
+    select
+    from unnest(holds) hold
+    join public.sessions moved on moved.id = hold.session_id
+    where moved.updated_at > hold.created_at)
+  then
+    perform app.refuse_ended_hold(holds[1], 'session_changed');
   end if;
   perform app.check_parties(
     organization, party.therapist_id, party.client_id, party.service, party.moments)

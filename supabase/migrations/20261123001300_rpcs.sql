@@ -18,7 +18,7 @@ declare
   organization uuid;
   -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
   request_hash bytea := sha256(convert_to((request - case operation
-    when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id}'::text[] else '{}' end)::text, 'UTF8'));
+    when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id,proof}'::text[] else '{}' end)::text, 'UTF8'));
   data jsonb;
   refusal text;
 begin
@@ -28,7 +28,7 @@ begin
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
     'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note',
-    'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records')
+    'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records', 'find_notes_to_cosign')
   then
     idempotency_key := null;
   end if;
@@ -87,6 +87,7 @@ begin
         when 'read_note' then app.read_note(organization, request)
         when 'sign_note' then app.sign_note(organization, request)
         when 'cosign_note' then app.cosign_note(organization, request)
+        when 'find_notes_to_cosign' then app.find_notes_to_cosign(organization, request)
         when 'release_summary' then app.release_summary(organization, request)
         when 'report_unreadable_note' then app.report_unreadable_note(organization, request)
         when 'destroy_client_key' then app.destroy_client_key(organization, request)
@@ -361,6 +362,17 @@ $$;
 comment on function public.cosign_note is
   'A supervisor signs a signed note (for POST session-notes). Answers {data, replayed} or {problem}.';
 
+create function public.find_notes_to_cosign(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('find_notes_to_cosign', request, idempotency_key)
+$$;
+comment on function public.find_notes_to_cosign is
+  'The signed notes that wait for the caller''s signature: {organization_id, limit, after_note_id}. Answers {data, replayed} or {problem}.';
+
 create function public.release_summary(request jsonb, idempotency_key text default null)
 returns jsonb
 language sql
@@ -467,6 +479,7 @@ grant execute on function
   public.read_note,
   public.sign_note,
   public.cosign_note,
+  public.find_notes_to_cosign,
   public.release_summary,
   public.report_unreadable_note,
   public.destroy_client_key

@@ -187,6 +187,7 @@ export function allowed(world: World, token: Token): Access {
         world.session_series,
         ({ therapist, client, ...row }) =>
           reads(row, "internal_ops") ||
+          (client !== null && isReviewed(client)) ||
           (therapist === null ? client !== null && isMyClient(client) : isOnCaseload(therapist)),
       ),
       session_teams: unlocked(world.session_teams, isOfTeam),

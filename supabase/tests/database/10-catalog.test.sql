@@ -152,7 +152,7 @@ select set_eq(
   array['hold_sessions', 'preview_sessions', 'find_open_times', 'confirm_sessions', 'cancel_sessions', 'join_slot', 'move_session',
     'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception', 'cancel_exception', 'join_waitlist',
     'leave_waitlist', 'answer_offer',
-    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key',
+    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'find_notes_to_cosign', 'release_summary', 'report_unreadable_note', 'destroy_client_key',
     'archive_client', 'choose_organization', 'break_glass',
     'sign_consent', 'terminate_consent', 'read_consents',
     'request_document', 'finish_document', 'find_documents', 'read_document', 'delete_document',

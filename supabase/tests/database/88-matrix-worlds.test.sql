@@ -436,6 +436,16 @@ create or replace function access.time(starts integer) returns jsonb language sq
     'end_time', access.at(starts + 1), 'end_time_offset_minutes', 0)
 $$;
 -- The requests of scheduling, each of a time and rows that no other one is about.
+-- The proof that the function session-notes would give of a second version of `my session note`.
+insert into app.note_writers (master_key_id, proof_key) values ('matrix', decode(repeat('0b', 32), 'hex')) on conflict do nothing;
+create or replace function access.proof(of_world text, key uuid) returns text language sql stable set search_path = '' as $$
+  select pg_catalog.encode(app.hmac_sha256(pg_catalog.convert_to(pg_catalog.concat_ws(E'\n',
+    'holdfast note v1', access.id(of_world), access.id(of_world || ' mine'), access.id(of_world || ' my session'), this.login, 'session',
+    access.id(of_world || ' my session note'), 1, key, '', '', 'eeee..ffff.gggg.hhhh', pg_catalog.repeat('0', 64)), 'UTF8'),
+    pg_catalog.decode(pg_catalog.repeat('0b', 32), 'hex')), 'hex')
+  from access.worlds this where this.world = of_world
+$$;
+
 create or replace function access.request(of_world text, rpc text, scope text) returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   this access.worlds := (select it from access.worlds it where it.world = of_world);
@@ -488,7 +498,7 @@ begin
     when 'prepare_note' then pg_catalog.jsonb_build_object('session_id', access.target(of_world, 'sessions', scope))
     when 'save_note' then pg_catalog.jsonb_build_object(
       'session_id', access.target(of_world, 'sessions', scope), 'version', 1, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', pg_catalog.repeat('0', 64),
-      'key_id', access.id(here || ' mine key'))
+      'key_id', access.id(here || ' mine key'), 'proof', access.proof(of_world, access.id(here || ' mine key')))
     when 'destroy_client_key' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' mine'))
     when 'report_unreadable_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope), 'reason', 'text_tampered')
     when 'read_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope))
@@ -533,6 +543,7 @@ begin
     when 'cancel_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'session_ids', pg_catalog.jsonb_build_array(access.id(here || case when mine then ' my last session' else ' colleague last session' end)),
       'cancelled_by', case this.persona when 'client' then 'client' else 'clinic' end))
+    when 'find_notes_to_cosign' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'archive_client' then pg_catalog.jsonb_build_object('client', access.id(here || ' free'))
     when 'break_glass' then pg_catalog.jsonb_build_object('organization', access.id(here), 'reason', 'The clinic cannot sign in', 'minutes', 5)
     when 'custom_access_token_hook' then pg_catalog.jsonb_build_object('event', pg_catalog.jsonb_build_object('user_id', this.login, 'claims', '{}'::jsonb))
