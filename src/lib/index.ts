@@ -1,6 +1,20 @@
 /**
  * Holdfast for apps: hold, confirm and cancel sessions; the contracts, errors, time zones and units that go with it.
  */
+export { MAX_ACCESS_PAGE } from "./access-report.ts";
+export {
+  type AccessAlert,
+  type AccessAlerts,
+  type AccessAlertsRequest,
+  type AccessEntry,
+  type AccessReport,
+  type AccessReportRequest,
+  type AcknowledgedAlert,
+  type AlertAcknowledgement,
+  acknowledgeAlert,
+  getAccessReport,
+  listAccessAlerts,
+} from "./access-report-client.ts";
 export {
   type AttendanceCorrection,
   completeSession,

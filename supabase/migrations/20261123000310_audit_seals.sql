@@ -81,7 +81,7 @@ begin
   return sha256('\x00'::bytea || audit.encode_fields(
     event.id::text, audit.microseconds(event.occurred_at), event.organization_id::text, event.actor_id::text, event.action,
     event.decision, event.code, event.table_name, event.row_id::text, event.request_id, event.details::text,
-    event.written_in::text));
+    event.client_id::text, event.ip::text, event.user_agent, event.written_in::text));
 end
 $$;
 comment on function audit.leaf_hash is 'The hash of a whole event: sha256 of 0x00 and its fields in the order of the table.';

@@ -33,14 +33,19 @@ create table app.call_counts (
 comment on table app.call_counts is 'Calls per user in the current minute, for the rate limit.';
 alter table app.call_counts enable row level security;
 
-create function app.refusal(organization uuid, operation text, problem jsonb)
+create function app.refusal(organization uuid, operation text, problem jsonb, client uuid default null)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
+declare
+  denies_access boolean := coalesce(audit.denies_access(problem ->> 'code'), false);
 begin
-  insert into audit.events (organization_id, action, decision, code, table_name, details)
+  insert into audit.events (organization_id, action, decision, code, client_id, ip, user_agent, table_name, details)
   values (organization, 'rpc.' || operation, 'deny', problem ->> 'code',
+    case when denies_access then client end,
+    case when denies_access then app.caller_address() end,
+    case when denies_access then left(app.request_header('user-agent'), 500) end,
     -- What the operation would have written.
     case
       when operation in ('hold_sessions', 'preview_sessions', 'find_open_times', 'join_slot') then 'session_holds'
@@ -53,7 +58,8 @@ begin
       when operation = 'set_availability' then 'therapist_availability'
       when operation in ('add_exception', 'cancel_exception') then 'availability_exceptions'
       when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then 'waitlist_entries'
-      when operation = 'archive_client' then 'clients'
+      when operation in ('archive_client', 'client_access_report') then 'clients'
+      when operation in ('read_access_alerts', 'acknowledge_alert') then 'access_alerts'
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
       when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'
       when operation = 'destroy_client_key' then 'client_keys'
@@ -65,7 +71,9 @@ begin
   return jsonb_build_object('problem', problem);
 end
 $$;
-comment on function app.refusal is 'Puts a refused call on record (codes and kinds only) and wraps its problem as the answer.';
+comment on function app.refusal is 
+  'Puts a refused call on record (codes and kinds only; of a refused access also whose record, and from where) and wraps its '
+  'problem as the answer.';
 
 create function app.rate_limited(minute timestamptz)
 returns jsonb
@@ -153,10 +161,42 @@ begin
       from public.session_notes note
       where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
     (select document.organization_id from public.documents document where document.id = (request ->> 'document_id')::uuid),
+    (select alert.organization_id from public.access_alerts alert where alert.id = (request ->> 'alert_id')::uuid),
     (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end
 $$;
 comment on function app.target_organization is 'The organization whose rows a request is about; null when there is no such row.';
+
+create function app.client_of(organization uuid, request jsonb)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select client.id
+      from public.clients client
+      where client.organization_id = organization
+        and client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid),
+    (select note.client_id
+      from public.session_notes note
+      where note.organization_id = organization
+        and note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
+    (select signature.client_id
+      from public.consent_signatures signature
+      where signature.organization_id = organization and signature.id = (request ->> 'signature_id')::uuid),
+    (select session.client_id
+      from public.sessions session
+      where session.organization_id = organization
+        and session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid));
+exception
+  when data_exception then
+    return null;
+end
+$$;
+comment on function app.client_of is
+  'Whose record a request that is refused reached for, by the ids in it; null when it names none of the organization.';
 
 create function app.admit_caller(organization uuid)
 returns void

@@ -140,8 +140,9 @@ begin
   ) page
   join public.services service on service.organization_id = organization and service.id = page.service_id
   cross join lateral (values (app.place_of_mark(page.id, 'start'), app.place_of_mark(page.id, 'end'))) place (start, finish);
-  insert into audit.events (organization_id, action, table_name, details)
-  values (organization, 'evv.read', 'attendance_marks', jsonb_build_object('rows', jsonb_array_length(found)));
+  perform app.record_accesses(organization, 'evv.read', 'sessions',
+    array(select (record ->> 'session_id')::uuid from jsonb_array_elements(found) record),
+    array(select (record ->> 'client_id')::uuid from jsonb_array_elements(found) record));
   return jsonb_build_object(
     'records', found, 'next', case when jsonb_array_length(found) = size then found -> -1 -> 'session_id' end);
 end

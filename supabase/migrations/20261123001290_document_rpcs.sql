@@ -30,9 +30,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  insert into audit.events (organization_id, action, table_name, row_id, details)
-  values (document.organization_id, action, 'documents', document.id,
-    jsonb_build_object('client_id', document.client_id, 'kind', document.kind));
+  perform app.record_access(
+    document.organization_id, action, 'documents', document.id, document.client_id, jsonb_build_object('kind', document.kind));
 end
 $$;
 comment on function app.record_document is 'Puts on record what was done with a document: ids and kind only.';
@@ -184,8 +183,7 @@ begin
     order by document.stored_at desc, document.id), '[]')
   into found_documents
   from app.readable_documents(organization, wanted) document;
-  insert into audit.events (organization_id, action, table_name, row_id, details)
-  values (organization, 'document.listed', 'clients', wanted,
+  perform app.record_access(organization, 'document_list.read', 'clients', wanted, wanted,
     jsonb_build_object('rows', jsonb_array_length(found_documents)));
   return jsonb_build_object('client_id', wanted, 'documents', found_documents);
 end

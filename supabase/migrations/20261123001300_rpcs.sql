@@ -28,7 +28,8 @@ begin
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
     'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note',
-    'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records', 'find_notes_to_cosign')
+    'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records', 'find_notes_to_cosign',
+    'client_access_report', 'read_access_alerts')
   then
     idempotency_key := null;
   end if;
@@ -54,7 +55,7 @@ begin
   if data is not null then
     return data;
   elsif refusal is not null then
-    return app.refusal(organization, operation, refusal::jsonb);
+    return app.refusal(organization, operation, refusal::jsonb, app.client_of(organization, request));
   end if;
 
   for attempt in 1..5 loop
@@ -100,6 +101,9 @@ begin
         when 'find_documents' then app.find_documents(organization, request)
         when 'read_document' then app.read_document(organization, request)
         when 'delete_document' then app.delete_document(organization, request)
+        when 'client_access_report' then app.client_access_report(organization, request)
+        when 'read_access_alerts' then app.read_access_alerts(organization, request)
+        when 'acknowledge_alert' then app.acknowledge_alert(organization, request)
       end;
       if idempotency_key is not null then
         insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response)
@@ -109,7 +113,7 @@ begin
     exception
       when sqlstate 'HF000' then
         get stacked diagnostics refusal = pg_exception_detail;
-        return app.refusal(organization, operation, refusal::jsonb);
+        return app.refusal(organization, operation, refusal::jsonb, app.client_of(organization, request));
       -- Somebody wrote round the queue: by now they are done, so the next attempt sees what they wrote.
       when deadlock_detected or exclusion_violation then
         null;

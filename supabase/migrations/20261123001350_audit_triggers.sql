@@ -8,17 +8,19 @@
 
 select audit.add_event_types($$ {
   "access.break_glass": "A role was taken for an emergency.",
+  "access_report.read": "It was read who read a client's record.",
   "availability.overridden": "A booking outside of working hours, on purpose.",
   "availability.set": "A therapist's weekly hours were set.",
   "client.archived": "A client was archived.",
+  "client.read": "A client was read.",
   "consent.read": "Consents were read, with the signers' names.",
   "consent.signed": "A consent was signed.",
   "consent.terminated": "A consent was ended.",
   "document.deleted": "A document was deleted: hidden, its object stays.",
-  "document.listed": "The documents of a client were listed, with their titles.",
   "document.read": "A link to a document was given.",
   "document.requested": "A document was announced.",
   "document.stored": "A document was uploaded.",
+  "document_list.read": "The documents of a client were listed, with their titles.",
   "evv.read": "The records of visits were read, with where they were.",
   "extra_hours.cancelled": "Extra hours were taken back.",
   "extra_hours.entered": "Extra hours were entered.",
@@ -47,12 +49,14 @@ select audit.add_event_types($$ {
   "row.deleted": "A row was deleted.",
   "row.inserted": "A row was added.",
   "row.updated": "A row was changed.",
+  "rpc.acknowledge_alert": "A call was refused.",
   "rpc.add_exception": "A call was refused.",
   "rpc.answer_offer": "A call was refused.",
   "rpc.archive_client": "A call was refused.",
   "rpc.break_glass": "A call was refused.",
   "rpc.cancel_exception": "A call was refused.",
   "rpc.cancel_sessions": "A call was refused.",
+  "rpc.client_access_report": "A call was refused.",
   "rpc.complete_session": "A call was refused.",
   "rpc.confirm_sessions": "A call was refused.",
   "rpc.correct_attendance": "A call was refused.",
@@ -65,6 +69,7 @@ select audit.add_event_types($$ {
   "rpc.leave_waitlist": "A call was refused.",
   "rpc.list_no_show_candidates": "A call was refused.",
   "rpc.mark_no_show": "A call was refused.",
+  "rpc.read_access_alerts": "A call was refused.",
   "rpc.move_session": "A call was refused.",
   "rpc.preview_sessions": "A call was refused.",
   "rpc.read_consents": "A call was refused.",
@@ -227,3 +232,4 @@ select audit.watch('public.documents');
 -- The reference is the partner's own word, whatever it puts there.
 select audit.watch('public.referrals', 'reference');
 select audit.watch('public.access_alerts');
+select audit.watch('public.access_thresholds');

@@ -63,6 +63,8 @@ export interface World {
   waitlist_times: OfClient[];
   referrals: (Row & { createdBy: string })[];
   access_alerts: Row[];
+  /** Its id is the organization's. */
+  access_thresholds: Row[];
   service_accounts: Row[];
   /** Its rows are events of audit.events. */
   denied_attempts: Row[];
@@ -228,6 +230,7 @@ export function allowed(world: World, token: Token): Access {
         (row) => reads(row, "internal_ops") || (row.createdBy === me && is(row, "partner_provider")),
       ),
       access_alerts: unlocked(world.access_alerts, isAdmin),
+      access_thresholds: unlocked(world.access_thresholds, isAdmin),
       service_accounts: unlocked(world.service_accounts, isAdmin),
       denied_attempts: unlocked(world.denied_attempts, isAdmin),
       family_clients: ids(world.clients, (row) => standsFor(row.id)),
@@ -246,7 +249,7 @@ export function allowed(world: World, token: Token): Access {
       supervisions: unlocked(world.supervisions, isAdmin),
       client_guardians: unlocked(world.client_guardians, isAdmin),
       referrals: unlocked(world.referrals, isAdmin),
-      access_alerts: unlocked(world.access_alerts, isAdmin),
+      access_thresholds: unlocked(world.access_thresholds, isAdmin),
       cancellation_rules: unlocked(world.cancellation_rules, isAdmin),
       consent_forms: unlocked(world.consent_forms, isAdmin),
       service_consents: unlocked(world.service_consents, (row) => is(row, "internal_ops", "admin")),

@@ -300,6 +300,7 @@ export function build(recipe: Recipe, now: Date): Labelled {
     })),
     referrals: recipe.referrals.map((it) => ({ ...row(it.organization), createdBy: at(users, it.user).id })),
     access_alerts: recipe.alerts.map(row),
+    access_thresholds: organizations.map(({ id }) => ({ id, organization: id })),
     service_accounts: organizations.map((_, index) => row(index)),
     // Their ids are numbers that the database gives.
     denied_attempts: recipe.denials.map(row),

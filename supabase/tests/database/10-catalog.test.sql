@@ -107,7 +107,7 @@ select set_eq(
     'update cancellation_rules minimum_notice_hours',
     'insert referrals organization_id reference',
     'update referrals client_id status',
-    'update access_alerts acknowledged_at'],
+    'update access_thresholds clients_a_day closes_at denial_minutes denials deviations off_hours_reads open_weekdays opens_at unassigned_clients'],
   'users write exactly these columns');
 select is_empty(
   $$ select name, privilege from our_grants where role_name = 'authenticated' and schema_name <> 'public' $$,
@@ -127,7 +127,7 @@ select set_eq(
     'care_team_assignments', 'supervisions', 'client_guardians', 'cpt_codes', 'services', 'payers', 'client_coverages',
     'consent_forms', 'consent_signatures', 'service_consents',
     'therapist_availability', 'client_preferred_hours', 'availability_exceptions', 'buffer_rules', 'session_series', 'session_groups',
-    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
+    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'access_thresholds', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
   'users read exactly these tables and views');
 select is(
   array[has_schema_privilege('anon', 'app', 'usage'), has_schema_privilege('anon', 'audit', 'usage'),
@@ -157,6 +157,7 @@ select set_eq(
     'sign_consent', 'terminate_consent', 'read_consents',
     'request_document', 'finish_document', 'find_documents', 'read_document', 'delete_document',
     'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
+    'client_access_report', 'read_access_alerts', 'acknowledge_alert',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -220,7 +221,8 @@ select set_eq(
     'documents.title', 'documents.file_name', 'documents.deletion_reason',
     'session_note_versions.ciphertext',
     'attendance_marks.latitude', 'attendance_marks.longitude', 'attendance_marks.accuracy_meters', 'attendance_marks.place',
-    'attendance_marks.device_id', 'attendance_marks.reason'],
+    'attendance_marks.device_id', 'attendance_marks.reason',
+    'access_alerts.acknowledged_reason', 'audit.events.ip', 'audit.events.user_agent'],
   'these columns hold PHI, and no other');
 select is_empty(
   $$ select name, conname from our_constraints
@@ -319,7 +321,7 @@ select set_eq(
     'supervisions all', 'client_guardians all', 'services all', 'payers all', 'client_coverages all', 'therapist_availability all',
     'client_preferred_hours all', 'availability_exceptions all', 'buffer_rules all', 'session_series all', 'sessions all', 'session_holds all',
     'consent_forms all', 'consent_signatures all', 'service_consents all',
-    'session_groups all', 'session_teams all', 'waitlist_entries all', 'waitlist_times all', 'cancellation_rules all', 'referrals all', 'access_alerts all', 'service_accounts all'],
+    'session_groups all', 'session_teams all', 'waitlist_entries all', 'waitlist_times all', 'cancellation_rules all', 'referrals all', 'access_alerts all', 'access_thresholds all', 'service_accounts all'],
   'these policies restrict, and no other');
 select is_empty(
   $$ select tablename, cmd from pg_policies where schemaname = 'public' and permissive = 'PERMISSIVE' group by 1, 2 having count(*) > 1 $$,

@@ -21,7 +21,7 @@ group by class.oid;
 select set_eq(
   $$ select name from stamped where columns @> array['created_at', 'created_by', 'updated_at', 'updated_by'] $$,
   array['organizations', 'user_roles', 'therapists', 'clients', 'rooms', 'care_team_assignments', 'services', 'session_groups',
-    'sessions', 'session_holds', 'supervisions', 'client_guardians', 'referrals', 'access_alerts', 'active_organizations',
+    'sessions', 'session_holds', 'supervisions', 'client_guardians', 'referrals', 'access_alerts', 'access_thresholds', 'active_organizations',
     'service_accounts', 'service_account_tokens', 'payers', 'client_coverages', 'therapist_availability', 'client_preferred_hours',
     'availability_exceptions', 'buffer_rules', 'session_series', 'session_teams', 'waitlist_entries', 'waitlist_times',
     'client_keys', 'session_notes',

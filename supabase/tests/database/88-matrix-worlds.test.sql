@@ -271,7 +271,7 @@ begin
     return this.login;
   end if;
   label := case
-    when relation = 'organizations' then null
+    when relation in ('organizations', 'access_thresholds') then null
     when relation = 'user_roles' then case when mine and this.persona = 'super_admin with break-glass' then 'break-glass' when mine then 'role' else 'colleague role' end
     when relation = 'therapists' then case when mine then 'me' else 'colleague' end
     when relation in ('clients', 'family_clients') then whom
@@ -373,6 +373,7 @@ begin
     when 'session_holds' then pg_catalog.jsonb_build_object('therapist_id', access.id(here || ' me'))
     when 'referrals' then '{"reference": "NEW"}'
     when 'access_alerts' then '{"kind": "break_glass"}'
+    when 'access_thresholds' then '{"denials": 3}'
     when 'service_accounts' then '{"name": "New", "scopes": ["schedule:read"]}'
     when 'service_account_tokens' then '{"prefix": "hf_abcdef"}'
     when 'calendar_claims' then pg_catalog.jsonb_build_object('claim_id', newcomer)
@@ -415,7 +416,8 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'sessions' then '{"place_of_service": "12"}'
     when relation = 'attendance_marks' then '{"event": "no_show"}'
     when relation = 'session_holds' then '{"status": "released"}'
-    when relation = 'access_alerts' then '{"acknowledged_at": "2099-01-01T00:00:00Z"}'
+    when relation = 'access_alerts' then '{"kind": "note_unreadable"}'
+    when relation = 'access_thresholds' then '{"denials": 3}'
     when relation = 'service_accounts' then '{"disabled_at": null}'
     when relation = 'service_account_tokens' then '{"revoked_at": null}'
     when relation = 'calendar_claims' then '{"kind": "session"}'
@@ -531,6 +533,11 @@ begin
       'client_id', access.target(of_world, 'clients', scope), 'form_id', access.id(here || ' unsigned'), 'typed_name', 'A name'))
     when 'terminate_consent' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'signature_id', access.target(of_world, 'consent_signatures', scope), 'reason', 'No longer'))
+    when 'client_access_report' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope)))
+    when 'read_access_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
+    when 'acknowledge_alert' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'alert_id', access.target(of_world, 'access_alerts', scope), 'reason', 'Looked into'))
     when 'read_consents' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)

@@ -2,7 +2,7 @@
 -- to let a row out of the organization or into it, or to a colleague. An update without WHERE needs no right to read, so
 -- nothing but the update's own policy stands in its way.
 begin;
-select plan(84);
+select plan(85);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Dora is admin of North and of South.

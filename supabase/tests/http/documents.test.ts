@@ -100,7 +100,7 @@ describe("a document", () => {
       { action: "row.inserted", row_id: id },
       { action: "document.requested", actor_id: own.rosa.user.id, row_id: id },
       { action: "document.stored", row_id: id },
-      { action: "document.listed", actor_id: own.rosa.user.id, row_id: own.aspen },
+      { action: "document_list.read", actor_id: own.rosa.user.id, row_id: own.aspen },
       { action: "document.read", actor_id: own.rosa.user.id, row_id: id, decision: "allow" },
       { action: "rpc.read_document", actor_id: own.otherParent.id, decision: "deny" },
       { action: "document.deleted", actor_id: own.rosa.user.id, row_id: id },
