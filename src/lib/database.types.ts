@@ -203,14 +203,14 @@ isOneToOne: false
                   ]
                 },"client_coverages": {
                   Row: {
-                    "client_id": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"organization_id": string,"payer_id": string,"starts_on": string,"updated_at": string,"updated_by": string | null
+                    "client_id": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"member_id": string | null,"organization_id": string,"payer_id": string,"relationship_to_subscriber": string | null,"starts_on": string,"subscriber_date_of_birth": string | null,"subscriber_family_name": string | null,"subscriber_given_name": string | null,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "client_id": string,"created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id": string,"payer_id": string,"starts_on": string,"updated_at": string,"updated_by"?: string | null
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"member_id"?: string | null,"organization_id": string,"payer_id": string,"relationship_to_subscriber"?: string | null,"starts_on": string,"subscriber_date_of_birth"?: string | null,"subscriber_family_name"?: string | null,"subscriber_given_name"?: string | null,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id"?: string,"payer_id"?: string,"starts_on"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"member_id"?: string | null,"organization_id"?: string,"payer_id"?: string,"relationship_to_subscriber"?: string | null,"starts_on"?: string,"subscriber_date_of_birth"?: string | null,"subscriber_family_name"?: string | null,"subscriber_given_name"?: string | null,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -289,14 +289,14 @@ isOneToOne: false
                   ]
                 },"clients": {
                   Row: {
-                    "created_at": string,"created_by": string | null,"deleted_at": string | null,"full_name": string,"id": string,"organization_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null
+                    "address_line": string | null,"city": string | null,"created_at": string,"created_by": string | null,"date_of_birth": string | null,"deleted_at": string | null,"diagnosis_codes": (string)[],"family_name": string | null,"full_name": string,"given_name": string | null,"id": string,"organization_id": string,"phone": string | null,"postal_code": string | null,"sex": string | null,"state": string | null,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at": string,"created_by"?: string | null,"deleted_at"?: string | null,"full_name": string,"id"?: string,"organization_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null
+                    "address_line"?: string | null,"city"?: string | null,"created_at": string,"created_by"?: string | null,"date_of_birth"?: string | null,"deleted_at"?: string | null,"diagnosis_codes"?: (string)[],"family_name"?: string | null,"full_name": string,"given_name"?: string | null,"id"?: string,"organization_id": string,"phone"?: string | null,"postal_code"?: string | null,"sex"?: string | null,"state"?: string | null,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"full_name"?: string,"id"?: string,"organization_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null
+                    "address_line"?: string | null,"city"?: string | null,"created_at"?: string,"created_by"?: string | null,"date_of_birth"?: string | null,"deleted_at"?: string | null,"diagnosis_codes"?: (string)[],"family_name"?: string | null,"full_name"?: string,"given_name"?: string | null,"id"?: string,"organization_id"?: string,"phone"?: string | null,"postal_code"?: string | null,"sex"?: string | null,"state"?: string | null,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -1054,7 +1054,7 @@ isOneToOne: false
                   ]
                 },"family_clients": {
                   Row: {
-                    "client_id": string | null,"full_name": string | null,"organization_id": string | null,"status": string | null
+                    "client_id": string | null,"organization_id": string | null,"status": string | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -1196,6 +1196,9 @@ isOneToOne: false
 "preview_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_clients":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_consents":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1203,6 +1206,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "read_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_texts":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "release_summary":
@@ -1219,6 +1225,12 @@ isOneToOne: false
                            },
 "rotate_service_account_token":
 { Args: { "account": string,"overlap_minutes"?: number }; Returns: Json
+                           },
+"save_client":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"save_coverage":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "save_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json

@@ -70,6 +70,23 @@ export {
   type SessionsCancelRequest,
 } from "./client.ts";
 export {
+  type ClientPage,
+  type ClientRecord,
+  type ClientsByIdRequest,
+  type ClientsListRequest,
+  listClients,
+  type RowTexts,
+  readClients,
+  readTexts,
+  type SaveClientRequest,
+  type SaveCoverageRequest,
+  type SavedClient,
+  type SavedCoverage,
+  saveClient,
+  saveCoverage,
+  type TextsRequest,
+} from "./clients-client.ts";
+export {
   type Consent,
   type EndedConsent,
   listConsents,

@@ -344,8 +344,8 @@ grant
   insert (name, time_zone, requires_mfa),
   update (name, time_zone, requires_mfa, cancellation_notice_hours, waitlist_offer_minutes)
 on public.organizations to authenticated;
+select app.grant_select_without_phi('public.user_roles');
 grant
-  select,
   insert (organization_id, user_id, role, kind, reason, expires_at),
   update (expires_at, revoked_at)
 on public.user_roles to authenticated;
@@ -354,7 +354,7 @@ grant select,
   insert (id, name, time_zone, requires_mfa, calls_per_minute, cancellation_notice_hours, waitlist_offer_minutes),
   update (name, time_zone, requires_mfa, calls_per_minute, cancellation_notice_hours, waitlist_offer_minutes)
 on public.organizations to service_role;
-grant select,
+grant
   insert (organization_id, user_id, role, kind, reason, granted_by, expires_at),
   update (expires_at, revoked_at)
 on public.user_roles to service_role;

@@ -31,6 +31,11 @@ create table public.client_coverages (
   payer_id uuid not null,
   starts_on date not null,
   ends_on date,
+  member_id text,
+  relationship_to_subscriber text,
+  subscriber_given_name text,
+  subscriber_family_name text,
+  subscriber_date_of_birth date,
   created_at timestamptz not null,
   created_by uuid,
   updated_at timestamptz not null,
@@ -40,11 +45,27 @@ create table public.client_coverages (
   constraint client_coverages_payer_fkey
     foreign key (organization_id, payer_id) references public.payers (organization_id, id),
   constraint client_coverages_date_order check (ends_on >= starts_on),
+  -- The lengths are those of an 837P claim.
+  constraint client_coverages_member_id_form check (member_id ~ '^[A-Za-z0-9-]{2,80}$'),
+  constraint client_coverages_relationship_known
+    check (relationship_to_subscriber in ('self', 'child', 'spouse', 'other')),
+  constraint client_coverages_subscriber_when_somebody_else check (
+    num_nonnulls(subscriber_given_name, subscriber_family_name, subscriber_date_of_birth)
+      = case when coalesce(relationship_to_subscriber, 'self') = 'self' then 0 else 3 end),
+  constraint client_coverages_subscriber_given_name_length check (length(subscriber_given_name) between 1 and 35),
+  constraint client_coverages_subscriber_family_name_length check (length(subscriber_family_name) between 1 and 60),
+  constraint client_coverages_subscriber_date_of_birth_range
+    check (subscriber_date_of_birth between '1900-01-01' and (updated_at at time zone 'UTC')::date + 1),
   constraint client_coverages_one_payer_a_day exclude using gist (
     client_id with =, daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.client_coverages is
   'Which payer covers a client, from starts_on to ends_on inclusive, in the organization''s zone.';
+comment on column public.client_coverages.member_id is 'PHI: the client''s number with the payer.';
+comment on column public.client_coverages.relationship_to_subscriber is 'PHI: what the client is to who holds the policy.';
+comment on column public.client_coverages.subscriber_given_name is 'PHI: first name of who holds the policy, when it is not the client.';
+comment on column public.client_coverages.subscriber_family_name is 'PHI: last name of who holds the policy, when it is not the client.';
+comment on column public.client_coverages.subscriber_date_of_birth is 'PHI: date of birth of who holds the policy, when it is not the client.';
 create index client_coverages_client_idx on public.client_coverages (organization_id, client_id);
 create index client_coverages_payer_idx on public.client_coverages (organization_id, payer_id);
 select app.add_stamps('public.client_coverages');
@@ -79,10 +100,16 @@ grant select,
   insert (organization_id, name, allows_concurrent_supervision, requires_cosignature),
   update (name, allows_concurrent_supervision, requires_cosignature)
 on public.payers to authenticated, service_role;
-grant select,
-  insert (organization_id, client_id, payer_id, starts_on, ends_on),
-  update (starts_on, ends_on)
-on public.client_coverages to authenticated, service_role;
+-- Users write coverages by an RPC (save_coverage).
+select app.grant_select_without_phi('public.client_coverages');
+grant
+  insert (
+    organization_id, client_id, payer_id, starts_on, ends_on, member_id, relationship_to_subscriber,
+    subscriber_given_name, subscriber_family_name, subscriber_date_of_birth),
+  update (
+    starts_on, ends_on, member_id, relationship_to_subscriber, subscriber_given_name, subscriber_family_name,
+    subscriber_date_of_birth)
+on public.client_coverages to service_role;
 
 create policy "those who deliver or schedule see the payers" on public.payers
   for select to authenticated
@@ -99,13 +126,6 @@ create policy "schedulers change payers" on public.payers
 create policy "schedulers see coverages" on public.client_coverages
   for select to authenticated
   using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[]));
-create policy "schedulers add coverages" on public.client_coverages
-  for insert to authenticated
-  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
-create policy "schedulers change coverages" on public.client_coverages
-  for update to authenticated
-  using (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]))
-  with check (organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[]));
 
 select app.require_second_factor('public.payers');
 select app.require_second_factor('public.client_coverages');

@@ -348,10 +348,11 @@ alter table public.session_holds enable row level security;
 alter table public.session_groups enable row level security;
 alter table public.session_teams enable row level security;
 
-grant select on public.sessions, public.session_holds, public.session_groups, public.session_teams to authenticated;
+grant select on public.session_holds, public.session_groups, public.session_teams to authenticated;
+select app.grant_select_without_phi('public.sessions');
 -- Nobody updates a status or an actual time: marking and cancelling are RPCs', which ask who may. Automation with the secret
 -- key may bring in sessions of the past as they were.
-grant select,
+grant
   insert (
     organization_id, therapist_id, client_id, room_id, service_id, group_id, team_id, start_time, end_time, time_zone,
     status, place_of_service, actual_start_time, actual_end_time, cancelled_by, cancellation_reason),

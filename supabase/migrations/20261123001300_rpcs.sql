@@ -27,16 +27,16 @@ begin
   end if;
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
-    'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note',
-    'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records', 'find_notes_to_cosign',
-    'client_access_report', 'read_access_alerts')
+    'find_open_times', 'preview_sessions', 'read_consents', 'read_clients', 'read_texts', 'prepare_note', 'read_note',
+    'report_unreadable_note', 'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records',
+    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts')
   then
     idempotency_key := null;
   end if;
 
   begin
     organization := app.target_organization(request);
-    perform app.admit_caller(organization);
+    perform app.admit_caller(organization, operation in ('read_clients', 'read_texts'));
     if idempotency_key is not null then
       data := app.replay(organization, operation, idempotency_key, request_hash);
       if data is not null then
@@ -93,6 +93,10 @@ begin
         when 'report_unreadable_note' then app.report_unreadable_note(organization, request)
         when 'destroy_client_key' then app.destroy_client_key(organization, request)
         when 'archive_client' then app.archive_client(organization, request)
+        when 'read_clients' then app.read_clients(organization, request)
+        when 'read_texts' then app.read_texts(organization, request)
+        when 'save_client' then app.save_client(organization, request)
+        when 'save_coverage' then app.save_coverage(organization, request)
         when 'sign_consent' then app.sign_consent(organization, request)
         when 'terminate_consent' then app.terminate_consent(organization, request)
         when 'read_consents' then app.read_consents(organization, request)
@@ -105,6 +109,10 @@ begin
         when 'read_access_alerts' then app.read_access_alerts(organization, request)
         when 'acknowledge_alert' then app.acknowledge_alert(organization, request)
       end;
+      -- Returned and not raised: what it wrote, the record of who was denied what, stays.
+      if data ? 'problem' then
+        return data;
+      end if;
       if idempotency_key is not null then
         insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response)
         values (organization, auth.uid(), operation, idempotency_key, request_hash, data);

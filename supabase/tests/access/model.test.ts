@@ -20,7 +20,7 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   active_organizations: { key: "user_id", column: "organization_id" },
   user_roles: { key: "id", column: "expires_at" },
   therapists: { key: "id", column: "credential" },
-  clients: { key: "id", column: "full_name" },
+  clients: { key: "id", column: "status" },
   rooms: { key: "id", column: "name" },
   services: { key: "id", column: "name" },
   care_team_assignments: { key: "id", column: "ends_on" },

@@ -244,7 +244,6 @@ export function allowed(world: World, token: Token): Access {
       organizations: unlocked(world.organizations, (row) => isAdmin(row) || runsThePlatform),
       user_roles: unlocked(world.user_roles, isAdmin),
       therapists: unlocked(world.therapists, isAdmin),
-      clients: unlocked(world.clients, isAdmin),
       care_team_assignments: unlocked(world.care_team_assignments, isAdmin),
       supervisions: unlocked(world.supervisions, isAdmin),
       client_guardians: unlocked(world.client_guardians, isAdmin),
@@ -256,7 +255,6 @@ export function allowed(world: World, token: Token): Access {
       services: unlocked(world.services, (row) => is(row, "internal_ops", "admin")),
       rooms: unlocked(world.rooms, (row) => is(row, "internal_ops", "admin")),
       payers: unlocked(world.payers, (row) => is(row, "internal_ops", "admin")),
-      client_coverages: unlocked(world.client_coverages, (row) => is(row, "internal_ops", "admin")),
       client_preferred_hours: unlocked(world.client_preferred_hours, (row) =>
         is(row, "internal_ops", "admin"),
       ),

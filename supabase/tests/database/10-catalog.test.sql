@@ -1,7 +1,7 @@
 -- What is true of every table, function, constraint and policy, read from the catalog: whatever a migration adds is
 -- held to it without a new test, and each failure lists the offenders.
 begin;
-select plan(42);
+select plan(45);
 
 create temp view our_tables as
 select class.oid, class.oid::regclass::text as name, schema.nspname as schema_name, class.relname, class.relrowsecurity, class.relkind
@@ -79,8 +79,6 @@ select set_eq(
     'update user_roles expires_at revoked_at',
     'insert therapists credential display_name id organization_id user_id',
     'update therapists credential display_name status user_id',
-    'insert clients full_name id organization_id',
-    'update clients full_name',
     'insert rooms id name organization_id',
     'update rooms name',
     'insert care_team_assignments client_id ends_on organization_id starts_on team_role therapist_id',
@@ -93,8 +91,6 @@ select set_eq(
     'update services client_lane cpt_code credentials group_capacity is_group is_team name service_code',
     'insert payers allows_concurrent_supervision name organization_id requires_cosignature',
     'update payers allows_concurrent_supervision name requires_cosignature',
-    'insert client_coverages client_id ends_on organization_id payer_id starts_on',
-    'update client_coverages ends_on starts_on',
     'insert consent_forms body form_code organization_id title version',
     'update consent_forms body status title',
     'insert service_consents ends_on form_code organization_id service_id starts_on',
@@ -158,6 +154,7 @@ select set_eq(
     'request_document', 'finish_document', 'find_documents', 'read_document', 'delete_document',
     'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
     'client_access_report', 'read_access_alerts', 'acknowledge_alert',
+    'read_clients', 'read_texts', 'save_client', 'save_coverage',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -207,8 +204,8 @@ select is_empty(
 select is_empty(
   $$ select our_tables.name, attribute.attname from our_tables
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0 and not attribute.attisdropped
-    where attribute.attname ~ '(full_name|first_name|last_name|birth|phone|email|address|diagnos|reason|note|comment)'
-      and attribute.attname !~ '_id$'
+    where attribute.attname ~ '(full_name|given_name|family_name|first_name|last_name|typed_name|birth|^sex$|phone|email|address|^city$|^state$|postal|member_id|subscriber|diagnos|reason|note|comment|user_agent)'
+      and (attribute.attname !~ '_id$' or attribute.attname = 'member_id')
       and coalesce(col_description(our_tables.oid, attribute.attnum), '') !~ '^PHI: ' $$,
   'every column whose name sounds like health information has a comment that begins with PHI:');
 select set_eq(
@@ -217,13 +214,45 @@ select set_eq(
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
   array[
     'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
-    'clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name',
+    'clients.full_name', 'clients.given_name', 'clients.family_name', 'clients.date_of_birth', 'clients.sex', 'clients.address_line',
+    'clients.city', 'clients.state', 'clients.postal_code', 'clients.phone', 'clients.diagnosis_codes',
+    'client_coverages.member_id', 'client_coverages.relationship_to_subscriber', 'client_coverages.subscriber_given_name',
+    'client_coverages.subscriber_family_name', 'client_coverages.subscriber_date_of_birth',
+    'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason',
     'documents.title', 'documents.file_name', 'documents.deletion_reason',
     'session_note_versions.ciphertext',
     'attendance_marks.latitude', 'attendance_marks.longitude', 'attendance_marks.accuracy_meters', 'attendance_marks.place',
     'attendance_marks.device_id', 'attendance_marks.reason',
     'access_alerts.acknowledged_reason', 'audit.events.ip', 'audit.events.user_agent'],
   'these columns hold PHI, and no other');
+create temp view phi as
+select our_tables.oid, our_tables.name, attribute.attnum, attribute.attname
+from our_tables
+join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0 and not attribute.attisdropped
+where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ';
+select is_empty(
+  $$ select phi.name, phi.attname, role_name from phi
+    cross join unnest(array['anon', 'authenticated', 'service_role']) role_name
+    where has_column_privilege(role_name, phi.oid, phi.attnum, 'SELECT') $$,
+  'no API role reads a column of PHI, not even the service role: that is for RPCs, which put it on record');
+select is_empty(
+  $$ select phi.name, phi.attname, rule.ev_class::regclass from phi
+    join pg_depend used on used.refclassid = 'pg_class'::regclass and used.refobjid = phi.oid and used.refobjsubid in (0, phi.attnum)
+    join pg_rewrite rule on used.classid = 'pg_rewrite'::regclass and used.objid = rule.oid
+    -- Not those of this file.
+    where rule.ev_class in (select oid from our_tables)
+    union all
+    select our_tables.name, attribute.attname, our_tables.oid from our_tables
+    join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
+    where our_tables.relkind = 'v' and attribute.attname in (select phi.attname from phi) $$,
+  'no view shows a column of PHI, nor one that is named as such');
+select is_empty(
+  $$ select our_functions.name, argument.name from our_functions
+    join pg_proc proc on proc.oid = our_functions.oid
+    cross join lateral unnest(proc.proargnames, proc.proargmodes) argument (name, mode)
+    where has_function_privilege('authenticated', our_functions.oid, 'execute') and argument.mode = 't'
+      and argument.name in (select phi.attname from phi) $$,
+  'no function that users call returns a column of PHI as rows, which would leave no record');
 select is_empty(
   $$ select name, conname from our_constraints
     where contype in ('c', 'x') and coninhcount = 0 and (conname !~ ('^' || relname || '_[a-z]') or conname ~ '_check[0-9]*$|_excl[0-9]*$') $$,

@@ -36,8 +36,10 @@ select is(
   array['done not_cancellable session in_progress', 'missed not_cancellable session no_show', 'one cancelled session'],
   'a scheduled session is cancelled; what cannot be is named with its status');
 select results_eq(
-  $$ select status, cancelled_by, cancellation_reason, status_changed_by from public.sessions where id = tests.id('one') $$,
-  $$ values ('cancelled', 'client', 'ill', auth.uid()) $$, 'the session says who cancelled it and why');
+  $$ select status, cancelled_by, status_changed_by,
+      public.read_texts(jsonb_build_object('organization_id', tests.id('north'), 'table', 'sessions', 'ids', array[id])) #>> '{data,texts,0,text}'
+    from public.sessions where id = tests.id('one') $$,
+  $$ values ('cancelled', 'client', auth.uid(), 'ill') $$, 'the session says who cancelled it, and on record, why');
 select is(
   tests.outcome(tests.cancel(jsonb_build_object('session_ids', array[tests.id('one'), tests.id('one')])), array['one']),
   array['one already_cancelled session'], 'cancelling again changes nothing and says so');

@@ -538,6 +538,14 @@ begin
     when 'read_access_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'acknowledge_alert' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'alert_id', access.target(of_world, 'access_alerts', scope), 'reason', 'Looked into'))
+    when 'read_clients' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'ids', pg_catalog.jsonb_build_array(access.target(of_world, 'clients', scope))))
+    when 'read_texts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'table', 'sessions', 'ids', pg_catalog.jsonb_build_array(access.target(of_world, 'sessions', scope))))
+    when 'save_client' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'full_name', 'Saved'))
+    when 'save_coverage' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'coverage_id', access.target(of_world, 'client_coverages', scope), 'member_id', 'SAVED'))
     when 'read_consents' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
