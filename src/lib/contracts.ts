@@ -229,7 +229,7 @@ export const previewDataSchema = z.object({
   ),
 });
 
-/** A session as the functions answer it. `units` are of 15 minutes, by the CPT midpoint rule. */
+/** A session as the functions answer it. Code, modifiers and `units` (of 15 minutes) are its planned charge's. */
 export const sessionSchema = z.object({
   id: guid,
   organization_id: guid,
@@ -238,6 +238,7 @@ export const sessionSchema = z.object({
   room_id: guid.nullable(),
   service_code: z.string(),
   cpt_code: z.string().nullable(),
+  modifiers: z.array(z.string()),
   start_time: instant,
   end_time: instant,
   time_zone: z.string(),

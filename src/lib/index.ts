@@ -55,6 +55,15 @@ export {
 export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
 export {
+  type Charge,
+  type ChargeInput,
+  type ChargeWarning,
+  deriveCharges,
+  type Rounding,
+  roundedMinutes,
+  units,
+} from "./charges.ts";
+export {
   type BookedSessions,
   bookSession,
   type CancelResult,
@@ -113,7 +122,6 @@ export {
   type Occurrence,
   type Session,
 } from "./contracts.ts";
-export { roundedMinutes, units } from "./cpt.ts";
 export {
   DOCUMENT_BUCKET,
   DOCUMENT_LINK_SECONDS,
@@ -151,6 +159,7 @@ export {
   type Visitor,
 } from "./guards.ts";
 export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
+export { type OverriddenMue, type OverrideMueRequest, overrideMue } from "./mue-override-client.ts";
 export { MAX_NOTE_LENGTH, type NoteRequest, noteRequestSchema } from "./notes.ts";
 export {
   cosignNote,

@@ -25,7 +25,6 @@ create table public.therapists (
   constraint therapists_organization_id_id_key unique (organization_id, id),
   constraint therapists_one_per_user unique (organization_id, user_id),
   constraint therapists_display_name_length check (length(display_name) between 1 and 200),
-  constraint therapists_credential_known check (credential in ('BT', 'RBT', 'BCaBA', 'BCBA', 'BCBA-D', 'MD')),
   constraint therapists_status_known check (status in ('active', 'inactive'))
 );
 comment on table public.therapists is 'A person whose time is booked to deliver services; user_id when they have a login.';

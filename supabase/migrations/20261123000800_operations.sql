@@ -65,6 +65,7 @@ begin
       when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'
       when operation = 'destroy_client_key' then 'client_keys'
       when operation ~ '_documents?$' then 'documents'
+      when operation = 'override_mue' then 'session_charges'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
     end,

@@ -10,8 +10,6 @@ language plpgsql
 stable
 set search_path = ''
 as $$
-declare
-  units integer := app.units(extract(epoch from session.end_time - session.start_time) / 60);
 begin
   return (
     select jsonb_build_object(
@@ -21,7 +19,8 @@ begin
       'client_id', session.client_id,
       'room_id', session.room_id,
       'service_code', service.service_code,
-      'cpt_code', service.cpt_code,
+      'cpt_code', coalesce(charge.cpt_code, service.cpt_code),
+      'modifiers', coalesce(charge.modifiers, '{}'),
       'start_time', session.start_time,
       'end_time', session.end_time,
       'time_zone', session.time_zone,
@@ -30,15 +29,36 @@ begin
       'series_id', session.series_id,
       'group_id', session.group_id,
       'team_id', session.team_id,
-      'units', units,
-      'rounded_duration_minutes', units * code.unit_minutes,
+      'units', planned.units,
+      'rounded_duration_minutes', planned.units * 15,
       'version', session.version)
     from public.services service
-    join public.cpt_codes code on code.code = service.cpt_code
+    left join public.session_charges charge on charge.session_id = session.id and charge.kind = 'planned'
+    cross join lateral (values (coalesce(charge.units, app.planned_units(
+      session.organization_id, session.client_id, session.service_id, session.therapist_id, session.start_time,
+      session.end_time)))) as planned (units)
     where service.organization_id = session.organization_id and service.id = session.service_id);
 end
 $$;
-comment on function app.session_json is 'A session as the wire has it. units and rounded minutes follow the CPT midpoint rule.';
+comment on function app.session_json is
+  'A session as the wire has it, with the code, modifiers, units and rounded minutes of its planned charge. One that is only '
+  'previewed has no charge: the units it would take by itself. To be asked for after the statement that writes the session.';
+
+create function app.sessions_json(session_ids uuid[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select jsonb_agg(app.session_json(session) order by session.start_time, session.id)
+      from public.sessions session
+      where session.id = any (session_ids)),
+    '[]');
+end
+$$;
+comment on function app.sessions_json is 'Sessions as the wire has them, by their start.';
 
 create function app.check_confirmation(holds public.session_holds[], request jsonb)
 returns void
@@ -116,6 +136,7 @@ declare
   holds public.session_holds[] := array(
     select it from public.session_holds it where hold_key in (it.id, it.batch_key));
   ended public.session_holds;
+  booked uuid[];
   confirmed jsonb;
 begin
   perform app.lock_subjects(array(
@@ -180,7 +201,7 @@ begin
       place_of_service = coalesce(detail.place_of_service, session.place_of_service)
     from detail
     where session.id = (detail.hold).session_id
-    returning session
+    returning session.id
   ),
   created as (
     insert into public.sessions as session (
@@ -194,16 +215,12 @@ begin
       (detail.hold).end_time, (detail.hold).time_zone, detail.place_of_service
     from detail
     where (detail.hold).session_id is null
-    returning session
-  ),
-  booked as (
-    select moved.session from moved
-    union all
-    select created.session from created
+    returning session.id
   )
-  select jsonb_agg(app.session_json(booked.session) order by (booked.session).start_time, (booked.session).id)
-  into confirmed
-  from booked;
+  select array_agg(written.id)
+  into booked
+  from (select moved.id from moved union all select created.id from created) written;
+  confirmed := app.sessions_json(booked);
   update public.session_series series
   set status = 'active'
   where series.id in (select hold.series_id from unnest(holds) hold) and series.status = 'held';
@@ -212,7 +229,7 @@ begin
     'session', confirmed -> 0,
     'sessions', confirmed,
     'rounded_duration_minutes', (
-      select sum((booked ->> 'rounded_duration_minutes')::integer) from jsonb_array_elements(confirmed) booked));
+      select sum((session ->> 'rounded_duration_minutes')::integer) from jsonb_array_elements(confirmed) session));
 end
 $$;
 comment on function app.book_holds is

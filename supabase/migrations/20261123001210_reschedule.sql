@@ -229,7 +229,7 @@ declare
       or (num_nonnulls((change.session).group_id, (change.session).team_id) = 1
         and ((change.place).start_time, (change.place).end_time)
           is distinct from ((change.session).start_time, (change.session).end_time)));
-  written jsonb;
+  written uuid[];
 begin
   if moved_slots <> '{}' then
     perform app.leave_the_ended(organization, moved_slots);
@@ -262,12 +262,10 @@ begin
       buffer_before_minutes = change.buffer_before_minutes, buffer_after_minutes = change.buffer_after_minutes
     from change
     where session.id = change.id
-    returning session
+    returning session.id
   )
-  select jsonb_agg(app.session_json(moved.session) order by (moved.session).start_time, (moved.session).id)
-  into written
-  from moved;
-  return coalesce(written, '[]');
+  select array_agg(moved.id) into written from moved;
+  return app.sessions_json(written);
 end
 $$;
 comment on function app.write_changes is 'Puts sessions, with their groups and teams, into their new places. Answers them as the wire has them.';

@@ -92,6 +92,7 @@ begin
         when 'release_summary' then app.release_summary(organization, request)
         when 'report_unreadable_note' then app.report_unreadable_note(organization, request)
         when 'destroy_client_key' then app.destroy_client_key(organization, request)
+        when 'override_mue' then app.override_mue(organization, request)
         when 'archive_client' then app.archive_client(organization, request)
         when 'read_clients' then app.read_clients(organization, request)
         when 'read_texts' then app.read_texts(organization, request)
@@ -418,6 +419,17 @@ $$;
 comment on function public.destroy_client_key is
   'Two admins, one after the other within 24 hours: no note under the clients key can be read again. Answers {data, replayed} or {problem}.';
 
+create function public.override_mue(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('override_mue', request, idempotency_key)
+$$;
+comment on function public.override_mue is
+  'Records why a session''s units may exceed the MUE limit of the day. Answers {data, replayed} or {problem}.';
+
 create function public.archive_client(client uuid, idempotency_key text default null)
 returns jsonb
 language sql
@@ -466,7 +478,7 @@ comment on function public.read_consents is
 
 -- run_operation is not exposed by the API; it takes the operation's name so that the RPCs share one body.
 grant execute on function
-  app.run_operation, public.archive_client,
+  app.run_operation, public.override_mue, public.archive_client,
   public.hold_sessions,
   public.preview_sessions,
   public.find_open_times,

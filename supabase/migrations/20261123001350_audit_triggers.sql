@@ -11,6 +11,7 @@ select audit.add_event_types($$ {
   "access_report.read": "It was read who read a client's record.",
   "availability.overridden": "A booking outside of working hours, on purpose.",
   "availability.set": "A therapist's weekly hours were set.",
+  "charge.mue_overridden": "A limit of units was exceeded, on purpose.",
   "client.archived": "A client was archived.",
   "client.read": "A client's record was read, or asked for by who may not.",
   "consent.read": "Consents were read, with the signers' names.",
@@ -43,6 +44,7 @@ select audit.add_event_types($$ {
   "partner.call": "A partner's call of no known operation.",
   "partner.enrol": "A partner referred somebody.",
   "partner.schedule": "A partner read the schedule of its referrals.",
+  "reference.loaded": "Reference data was loaded.",
   "role.changed": "A grant of a role was changed.",
   "role.granted": "A role was granted.",
   "role.revoked": "A role was revoked.",
@@ -69,6 +71,7 @@ select audit.add_event_types($$ {
   "rpc.leave_waitlist": "A call was refused.",
   "rpc.list_no_show_candidates": "A call was refused.",
   "rpc.mark_no_show": "A call was refused.",
+  "rpc.override_mue": "A call was refused.",
   "rpc.read_access_alerts": "A call was refused.",
   "rpc.move_session": "A call was refused.",
   "rpc.preview_sessions": "A call was refused.",
@@ -216,6 +219,8 @@ select audit.watch('public.supervisions');
 select audit.watch('public.client_guardians');
 select audit.watch('public.services');
 select audit.watch('public.payers');
+select audit.watch('public.payer_rules');
+select audit.watch('public.payer_modifiers');
 select audit.watch('public.client_coverages');
 select audit.watch('public.therapist_availability');
 select audit.watch('public.client_preferred_hours');

@@ -27,6 +27,9 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   supervisions: { key: "id", column: "ends_on" },
   client_guardians: { key: "id", column: "ends_on" },
   payers: { key: "id", column: "name" },
+  payer_rules: { key: "id", column: "ends_on" },
+  payer_modifiers: { key: "id", column: "ends_on" },
+  session_charges: { key: "session_id" },
   client_coverages: { key: "id", column: "ends_on" },
   therapist_availability: { key: "id", column: "local_end" },
   client_preferred_hours: { key: "id", column: "local_end" },
@@ -53,7 +56,14 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   referral_summaries: { key: "referral_id" },
 };
 /** The same for everybody, or for nobody. */
-const NO_TENANTS_ROWS = ["cpt_codes", "role_permissions", "roles"];
+const NO_TENANTS_ROWS = [
+  "cpt_codes",
+  "credentials",
+  "mue_limits",
+  "places_of_service",
+  "role_permissions",
+  "roles",
+];
 const CLOSED = [
   "attendance_marks",
   "calendar_claims",

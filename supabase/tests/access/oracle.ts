@@ -41,6 +41,8 @@ export interface World {
   supervisions: (OfTherapist & Dated & { supervisor: string })[];
   client_guardians: (Dated & { client: string; user: string })[];
   payers: Row[];
+  payer_rules: Row[];
+  payer_modifiers: Row[];
   client_coverages: OfClient[];
   therapist_availability: OfTherapist[];
   client_preferred_hours: OfClient[];
@@ -55,7 +57,7 @@ export interface World {
   session_series: (Row & { therapist: string | null; client: string | null })[];
   session_groups: OfTherapist[];
   session_teams: OfClient[];
-  sessions: OfTeam[];
+  sessions: (OfTeam & { isLive: boolean })[];
   /** `isOffer`: of the waitlist, to the client's family. */
   session_holds: (OfTeam & { createdBy: string; isOffer: boolean })[];
   waitlist_entries: OfClient[];
@@ -168,6 +170,8 @@ export function allowed(world: World, token: Token): Access {
       services: unlocked(world.services, (row) => reads(row, ...STAFF)),
       rooms: unlocked(world.rooms, schedules),
       payers: unlocked(world.payers, schedules),
+      payer_rules: unlocked(world.payer_rules, schedules),
+      payer_modifiers: unlocked(world.payer_modifiers, schedules),
       buffer_rules: unlocked(world.buffer_rules, schedules),
       cancellation_rules: unlocked(world.cancellation_rules, (row) => schedules(row) || is(row, "client")),
       service_consents: unlocked(world.service_consents, (row) => schedules(row) || is(row, "client")),
@@ -217,6 +221,11 @@ export function allowed(world: World, token: Token): Access {
         world.sessions,
         (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist) || isReviewed(row.client),
       ),
+      // The planned charge of each session that was ever to take place; by the session's id.
+      session_charges: unlocked(
+        world.sessions,
+        (row) => row.isLive && (reads(row, "internal_ops") || isOnCaseload(row.therapist)),
+      ),
       session_holds: unlocked(
         world.session_holds,
         (row) =>
@@ -255,6 +264,8 @@ export function allowed(world: World, token: Token): Access {
       services: unlocked(world.services, (row) => is(row, "internal_ops", "admin")),
       rooms: unlocked(world.rooms, (row) => is(row, "internal_ops", "admin")),
       payers: unlocked(world.payers, (row) => is(row, "internal_ops", "admin")),
+      payer_rules: unlocked(world.payer_rules, (row) => is(row, "internal_ops", "admin")),
+      payer_modifiers: unlocked(world.payer_modifiers, (row) => is(row, "internal_ops", "admin")),
       client_preferred_hours: unlocked(world.client_preferred_hours, (row) =>
         is(row, "internal_ops", "admin"),
       ),

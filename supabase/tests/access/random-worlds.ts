@@ -260,6 +260,8 @@ export function build(recipe: Recipe, now: Date): Labelled {
       therapist: of(therapists, it.organization, it.therapist),
     })),
     payers: organizations.map((_, index) => row(index)),
+    payer_rules: organizations.map((_, index) => row(index)),
+    payer_modifiers: organizations.map((_, index) => row(index)),
     buffer_rules: organizations.map((_, index) => row(index)),
     cancellation_rules: organizations.map((_, index) => row(index)),
     consent_forms: [false, true].flatMap((isDraft) =>
@@ -288,6 +290,7 @@ export function build(recipe: Recipe, now: Date): Labelled {
         ...row(it.organization),
         therapist: of(therapists, it.organization, it.therapist),
         client: of(clients, it.organization, it.client),
+        isLive: ["scheduled", "in_progress", "completed"].includes(session.status),
       };
     }),
     session_holds: holds.map((it, index) => ({

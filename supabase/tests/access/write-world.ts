@@ -155,6 +155,17 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
     "public.payers",
     world.payers.map(({ id, organization }) => ({ id, organization_id: organization, name: "A payer" })),
   );
+  const ofPayer = ({ id, organization }: World["payer_rules"][number]) => ({
+    id,
+    organization_id: organization,
+    payer_id: world.payers.find((payer) => payer.organization === organization)?.id,
+    starts_on: "2020-01-01",
+  });
+  await insert("public.payer_rules", world.payer_rules.map(ofPayer));
+  await insert(
+    "public.payer_modifiers",
+    world.payer_modifiers.map((row) => ({ ...ofPayer(row), modifiers: ["HM"] })),
+  );
   await insert(
     "public.buffer_rules",
     world.buffer_rules.map(({ id, organization }) => ({

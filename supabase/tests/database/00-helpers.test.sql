@@ -279,6 +279,9 @@ language sql
 set search_path = ''
 as $$
   insert into public.payers (id, organization_id, name) values (tests.id(clinic || ' payer'), tests.id(clinic), 'payer');
+  insert into public.payer_rules (organization_id, payer_id, starts_on) values (tests.id(clinic), tests.id(clinic || ' payer'), '2020-01-01');
+  insert into public.payer_modifiers (organization_id, payer_id, credential, modifiers, starts_on)
+  values (tests.id(clinic), tests.id(clinic || ' payer'), 'RBT', '{HM}', '2020-01-01');
   insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
   values (tests.id(clinic), tests.id(clinic || ' birch'), tests.id(clinic || ' payer'), current_date - 30);
   insert into public.client_preferred_hours (organization_id, client_id, weekday, local_start, local_end, effective_from, time_zone)

@@ -114,9 +114,9 @@ select set_eq(
     where class.relnamespace = 'public'::regnamespace and class.relkind in ('r', 'p')
       and exists (select from pg_attribute where attrelid = class.oid and attname = 'organization_id' and not attisdropped)
       and not exists (select from pg_trigger where tgrelid = class.oid and tgname = 'watch_row') $$,
-  -- On record as what their changes mean: hold.*, session.*, role.*. Claims, groups and teams follow holds and sessions; the
+  -- On record as what their changes mean: hold.*, session.*, role.*. Claims, groups, teams and charges follow holds and sessions; the
   -- keys are answers kept for a day.
-  array['session_holds', 'sessions', 'session_groups', 'session_teams', 'calendar_claims', 'user_roles', 'idempotency_keys'],
+  array['session_holds', 'sessions', 'session_groups', 'session_teams', 'session_charges', 'calendar_claims', 'user_roles', 'idempotency_keys'],
   'every other tenant table is watched');
 create temp view watched_columns as
 select attribute.attrelid, attribute.attname, col_description(attribute.attrelid, attribute.attnum) ~ '^PHI: ' as is_phi,

@@ -98,6 +98,8 @@ begin
   where session.id in (select access.id(concat_ws(' ', world, who, 'to correct')) from unnest(array['me', 'supervised', 'colleague']) who);
   insert into public.attendance_marks (id, organization_id, session_id, event, status)
   values (access.id(world || ' mark'), org, access.id(world || ' me to correct'), 'no_show', 'no_show');
+  -- As if more had been planned than the limit, so that there is something to override.
+  update public.session_charges set warnings = '{mue_exceeded}', mue_limit = 1, mue_units = 4 where organization_id = org;
   insert into public.session_groups (id, organization_id, therapist_id, service_id, start_time, end_time)
   select access.id(concat_ws(' ', world, who, 'group')), org, access.id(world || ' ' || who), access.id(world || ' group service'), access.at(18), access.at(19)
   from unnest(array['me', 'colleague', 'supervised']) who;
@@ -208,6 +210,10 @@ create or replace function access.fill_schedule(world text) returns void languag
   insert into public.availability_exceptions (id, organization_id, kind, start_time, end_time, time_zone)
   values (access.id(world || ' holiday'), access.id(world), 'holiday', access.at(504), access.at(528), 'UTC');
   insert into public.payers (id, organization_id, name) values (access.id(world || ' payer'), access.id(world), 'Payer');
+  insert into public.payer_rules (id, organization_id, payer_id, starts_on)
+  values (access.id(world || ' payer rule'), access.id(world), access.id(world || ' payer'), current_date - 30);
+  insert into public.payer_modifiers (id, organization_id, payer_id, modifiers, starts_on)
+  values (access.id(world || ' payer modifiers'), access.id(world), access.id(world || ' payer'), '{HM}', current_date - 30);
   insert into public.client_coverages (id, organization_id, client_id, payer_id, starts_on)
   select access.id(pg_catalog.concat_ws(' ', world, whom, 'coverage')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' payer'), current_date - 30
   from pg_catalog.unnest(array['mine', 'theirs']) whom;
@@ -261,8 +267,9 @@ declare
   whom text := case scope when 'own row' then 'mine' when 'assigned client' then 'mine' when 'client for review' then 'reviewed' when 'supervised row' then 'caseload' else 'theirs' end;
   label text;
 begin
-  if relation in ('roles', 'role_permissions', 'cpt_codes') then
-    return case relation when 'cpt_codes' then '97153' else 'partner_provider' end;
+  if relation in ('roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service') then
+    return case relation when 'cpt_codes' then '97153' when 'mue_limits' then '97153' when 'credentials' then 'RBT' when 'places_of_service' then '11'
+      else 'partner_provider' end;
   elsif relation = 'denied_attempts' then
     return (select event.id from audit.events event where event.organization_id = access.id(here) and event.row_id = access.id(here) and event.decision = 'deny');
   elsif relation = 'active_organizations' then
@@ -277,13 +284,15 @@ begin
     when relation in ('clients', 'family_clients') then whom
     when relation = 'care_team_assignments' then
       case scope when 'own row' then 'me of mine' when 'assigned client' then 'colleague of mine' when 'supervised row' then 'supervised of caseload' else 'colleague of theirs' end
-    when relation in ('sessions', 'family_sessions', 'calendar_claims') then
+    when relation in ('sessions', 'family_sessions', 'session_charges', 'calendar_claims') then
       case scope when 'own row' then 'my session' when 'assigned client' then 'session of my client' when 'client for review' then 'session under review'
         when 'supervised row' then 'supervised session' else 'colleague session' end
     when relation = 'session_groups' then whose || ' group'
     when relation = 'therapist_availability' then whose || ' hours 1'
     when relation = 'availability_exceptions' then case when scope in ('own organization', 'other organization') then 'holiday' else whose || ' time off' end
     when relation = 'payers' then 'payer'
+    when relation = 'payer_rules' then 'payer rule'
+    when relation = 'payer_modifiers' then 'payer modifiers'
     when relation = 'client_coverages' then whom || ' coverage'
     when relation = 'client_preferred_hours' then whom || ' preference'
     when relation = 'buffer_rules' then 'buffer'
@@ -331,7 +340,7 @@ declare
   today date := current_date;
 begin
   return case
-    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'family_sessions', 'family_clients', 'referral_summaries') then '{}'
+    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service', 'family_sessions', 'family_clients', 'referral_summaries') then '{}'
     else pg_catalog.jsonb_build_object('organization_id', access.id(here)) end || case relation
     when 'organizations' then '{"name": "A new tenant", "time_zone": "UTC"}'::jsonb
     when 'user_roles' then pg_catalog.jsonb_build_object('user_id', case when mine then this.login else newcomer end, 'role', 'psychiatrist')
@@ -347,6 +356,11 @@ begin
     when 'client_guardians' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' caseload'), 'user_id', case when mine then this.login else newcomer end, 'relationship', 'parent', 'starts_on', today)
     when 'payers' then pg_catalog.jsonb_build_object('name', 'New for ' || this.persona)
+    when 'payer_rules' then pg_catalog.jsonb_build_object(
+      'payer_id', access.id(here || ' payer'), 'starts_on', '2001-01-01', 'ends_on', '2001-12-31')
+    when 'payer_modifiers' then pg_catalog.jsonb_build_object(
+      'payer_id', access.id(here || ' payer'), 'credential', 'RBT', 'modifiers', array['HM'], 'starts_on', today)
+    when 'session_charges' then '{"kind": "actual"}'
     when 'client_coverages' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' free'), 'payer_id', access.id(here || ' payer'), 'starts_on', today)
     when 'client_preferred_hours' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' free'), 'weekday', 1, 'local_start', '08:00', 'local_end', '18:00', 'effective_from', today, 'time_zone', 'UTC')
@@ -386,6 +400,9 @@ begin
     when 'roles' then '{"role": "new", "summary": "New"}'
     when 'role_permissions' then '{"role": "client", "permission": "view_clients"}'
     when 'cpt_codes' then '{"code": "00000", "description": "New"}'
+    when 'mue_limits' then '{"cpt_code": "97153", "programme": "medicaid", "units_per_day": 1, "starts_on": "2001-01-01", "source": "New"}'
+    when 'credentials' then '{"code": "NEW", "description": "New", "level": 1}'
+    when 'places_of_service' then '{"code": "98", "description": "New"}'
     when 'denied_attempts' then '{"action": "a.b"}'
     else '{"status": "new"}' end;
 end
@@ -403,6 +420,8 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'session_groups' then pg_catalog.jsonb_build_object('end_time', access.at(20))
     when relation = 'session_teams' then pg_catalog.jsonb_build_object('end_time', access.at(22))
     when relation = 'payers' then pg_catalog.jsonb_build_object('name', 'Renamed by ' || of_world)
+    when relation in ('payer_rules', 'payer_modifiers') then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
+    when relation = 'session_charges' then '{"units": 96}'
     when relation = 'client_coverages' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation in ('client_preferred_hours', 'therapist_availability', 'waitlist_times') then '{"local_end": "19:00"}'
     when relation = 'buffer_rules' then '{"minutes_after": 10}'
@@ -428,7 +447,8 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'idempotency_keys' then '{"operation": "none"}'
     when relation = 'roles' then '{"summary": "Renamed"}'
     when relation = 'role_permissions' then '{"permission": "view_all"}'
-    when relation = 'cpt_codes' then '{"description": "Renamed"}'
+    when relation = 'mue_limits' then '{"units_per_day": 96}'
+    when relation in ('cpt_codes', 'credentials', 'places_of_service') then '{"description": "Renamed"}'
     when relation = 'denied_attempts' then '{"action": "a.b"}'
     else '{"status": "declined"}' end::jsonb
 $$;
@@ -501,6 +521,7 @@ begin
     when 'save_note' then pg_catalog.jsonb_build_object(
       'session_id', access.target(of_world, 'sessions', scope), 'version', 1, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', pg_catalog.repeat('0', 64),
       'key_id', access.id(here || ' mine key'), 'proof', access.proof(of_world, access.id(here || ' mine key')))
+    when 'override_mue' then pg_catalog.jsonb_build_object('session_id', access.target(of_world, 'sessions', scope), 'reason', 'It was necessary')
     when 'destroy_client_key' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' mine'))
     when 'report_unreadable_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope), 'reason', 'text_tampered')
     when 'read_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope))
@@ -524,7 +545,7 @@ begin
     'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer',
     'request_document', 'find_documents', 'finish_document', 'read_document', 'delete_document',
     'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
-    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key')
+    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key', 'override_mue')
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
   end if;

@@ -163,8 +163,10 @@ async function arrange(
   if (calendar.barred) {
     await transaction`
       with payer as (
-        insert into public.payers (organization_id, name, allows_concurrent_supervision)
-        values (${id}, 'a payer', false) returning id)
+        insert into public.payers (organization_id, name) values (${id}, 'a payer') returning id),
+      rule as (
+        insert into public.payer_rules (organization_id, payer_id, starts_on, allows_concurrent_supervision)
+        select ${id}, payer.id, '2020-01-01', false from payer)
       insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
       select ${id}, ${aspen}, payer.id, '2020-01-01' from payer`;
   }
