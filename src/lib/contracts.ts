@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import {
+  authorizationOverride,
   duplicateIssues,
   type Fields,
   guid,
@@ -57,6 +58,7 @@ const holdFields = {
   recurrence: recurrenceSchema.optional(),
   session_id: guid.nullable().optional(),
   override_availability: z.boolean().optional(),
+  authorization_override: authorizationOverride.optional(),
 };
 
 /**
@@ -145,6 +147,7 @@ export const confirmRequestSchema = together(
     session: sessionDetails.optional(),
     occurrences: list(confirmOccurrenceSchema).optional(),
     time_zone: timeZone.optional(),
+    authorization_override: authorizationOverride.optional(),
   }),
   ({ occurrences }) =>
     Array.isArray(occurrences)

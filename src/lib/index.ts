@@ -34,6 +34,20 @@ export {
   type VisitLocation,
 } from "./attendance-client.ts";
 export {
+  type Authorization,
+  type AuthorizationAlert,
+  type CloseAuthorizationRequest,
+  type ClosedAuthorization,
+  closeAuthorization,
+  type ListAuthorizationAlertsRequest,
+  type ListAuthorizationsRequest,
+  listAuthorizationAlerts,
+  listAuthorizations,
+  type SaveAuthorizationRequest,
+  type SavedAuthorization,
+  saveAuthorization,
+} from "./authorizations-client.ts";
+export {
   type AddExceptionRequest,
   availabilityRequestSchema,
   type CancelExceptionRequest,

@@ -10,6 +10,8 @@ create table public.payers (
   organization_id uuid not null references public.organizations (id),
   name text not null,
   programme text not null default 'commercial',
+  requires_authorization boolean not null default false,
+  no_show_uses_units boolean not null default false,
   created_at timestamptz not null,
   created_by uuid,
   updated_at timestamptz not null,
@@ -21,6 +23,8 @@ create table public.payers (
 );
 comment on table public.payers is 'An insurer or programme that pays for services.';
 comment on column public.payers.programme is 'Whose table of MUE limits applies: mue_limits.programme.';
+comment on column public.payers.requires_authorization is 'Whether nothing is booked for its clients without an authorization.';
+comment on column public.payers.no_show_uses_units is 'Whether a session that the client missed takes its authorized units all the same.';
 select app.add_stamps('public.payers');
 
 create table public.client_coverages (
@@ -247,8 +251,8 @@ alter table public.payer_rules enable row level security;
 alter table public.payer_modifiers enable row level security;
 
 grant select,
-  insert (organization_id, name, programme),
-  update (name, programme)
+  insert (organization_id, name, programme, requires_authorization, no_show_uses_units),
+  update (name, programme, requires_authorization, no_show_uses_units)
 on public.payers to authenticated, service_role;
 -- Users write coverages by an RPC (save_coverage).
 select app.grant_select_without_phi('public.client_coverages');

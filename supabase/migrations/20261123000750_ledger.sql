@@ -71,7 +71,8 @@ as $$
 begin
   return row(
     0, hold.organization_id, hold.therapist_id, hold.client_id, hold.room_id, hold.client_lane, hold.takes_every_lane,
-    hold.buffer_before_minutes, hold.buffer_after_minutes, hold.slot_id, hold.start_time, hold.end_time)::app.booking;
+    hold.buffer_before_minutes, hold.buffer_after_minutes, hold.slot_id, hold.start_time, hold.end_time,
+    hold.service_id)::app.booking;
 end
 $$;
 comment on function app.booking_of_hold is 'What a hold takes of the calendar.';
@@ -86,7 +87,7 @@ begin
   return row(
     0, session.organization_id, session.therapist_id, session.client_id, session.room_id, session.client_lane,
     session.takes_every_lane, session.buffer_before_minutes, session.buffer_after_minutes, session.slot_id,
-    session.start_time, session.end_time)::app.booking;
+    session.start_time, session.end_time, session.service_id)::app.booking;
 end
 $$;
 comment on function app.booking_of_session is 'What a session takes of the calendar.';

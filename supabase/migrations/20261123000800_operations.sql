@@ -61,6 +61,7 @@ begin
       when operation in ('archive_client', 'client_access_report', 'read_clients', 'save_client') then 'clients'
       when operation in ('read_access_alerts', 'acknowledge_alert') then 'access_alerts'
       when operation = 'save_coverage' then 'client_coverages'
+      when operation ~ '_authorization' then 'authorizations'
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
       when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'
       when operation = 'destroy_client_key' then 'client_keys'
@@ -159,6 +160,7 @@ begin
       from public.consent_signatures signature
       where signature.id = (request ->> 'signature_id')::uuid),
     (select form.organization_id from public.consent_forms form where form.id = (request ->> 'form_id')::uuid),
+    (select it.organization_id from public.authorizations it where it.id = (request ->> 'authorization_id')::uuid),
     (select note.organization_id
       from public.session_notes note
       where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),

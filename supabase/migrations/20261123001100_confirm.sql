@@ -127,6 +127,31 @@ $$;
 comment on function app.refuse_ended_hold is
   'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now.';
 
+create function app.check_units_of_move(organization uuid, holds public.session_holds[], request jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  moves app.booking[] := array(select app.booking_of_hold(hold) from unnest(holds) hold where hold.session_id is not null);
+  conflicts jsonb;
+begin
+  if moves = '{}' then
+    return;
+  end if;
+  if app.override_reason(organization, request) is null then
+    conflicts := app.unit_conflicts(moves, array(select hold.session_id from unnest(holds) hold));
+    if conflicts <> '[]' then
+      perform app.refuse_conflicts(moves, conflicts);
+    end if;
+  end if;
+  perform app.permit_override(organization, request);
+  perform app.record_overrides(organization, request, 'session_holds', holds[1].id);
+end
+$$;
+comment on function app.check_units_of_move is
+  'Refuses a move to a day or week that lacks the units: a hold that moves a session reserves none, since the session has its own.';
+
 create function app.book_holds(organization uuid, hold_key uuid, request jsonb)
 returns jsonb
 language plpgsql
@@ -180,6 +205,7 @@ begin
     group by hold.therapist_id, hold.client_id, service
   ) party;
   perform app.check_confirmation(holds, request);
+  perform app.check_units_of_move(organization, holds, request);
 
   -- A session takes over its hold's claims, and with that the hold is confirmed (app.end_turned_holds).
   with detail as (

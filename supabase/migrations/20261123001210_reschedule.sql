@@ -319,17 +319,15 @@ begin
 
   plan.organization_id := organization;
   plan.bookings := array(select change.place from unnest(changes) change);
-  conflicts := app.standing_conflicts(plan, request);
+  conflicts := app.standing_conflicts(plan, request, '{}', ids);
+  perform app.permit_override(organization, request);
   if num_nonnulls(named.group_id, named.team_id) = 1 then
     conflicts := app.places_held(organization, named.slot_id, 0) || conflicts;
   end if;
   if conflicts <> '[]' then
     perform app.refuse_conflicts(plan.bookings, conflicts, array[named.slot_id]);
   end if;
-  if coalesce((request ->> 'override_availability')::boolean, false) then
-    insert into audit.events (organization_id, action, table_name, row_id)
-    values (organization, 'availability.overridden', 'sessions', named_id);
-  end if;
+  perform app.record_overrides(organization, request, 'sessions', named_id);
   return jsonb_build_object('sessions', app.write_changes(organization, changes));
 end
 $$;
@@ -397,7 +395,8 @@ begin
   perform app.check_change(changes[2], 'other_session_id', 'other_session_id', 'other_session_id');
 
   bookings := array[changes[1].place, changes[2].place];
-  conflicts := app.conflicts(bookings, array[one.slot_id, other.slot_id]);
+  conflicts := app.conflicts(bookings, array[one.slot_id, other.slot_id])
+    || app.unit_conflicts(bookings, array[one.id, other.id]);
   if conflicts <> '[]' then
     -- Alternatives are for moving one of them: the other would be where it is.
     perform app.refuse_conflicts(bookings, conflicts);

@@ -29,7 +29,7 @@ begin
   if operation in (
     'find_open_times', 'preview_sessions', 'read_consents', 'read_clients', 'read_texts', 'prepare_note', 'read_note',
     'report_unreadable_note', 'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records',
-    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts')
+    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts')
   then
     idempotency_key := null;
   end if;
@@ -109,6 +109,10 @@ begin
         when 'client_access_report' then app.client_access_report(organization, request)
         when 'read_access_alerts' then app.read_access_alerts(organization, request)
         when 'acknowledge_alert' then app.acknowledge_alert(organization, request)
+        when 'save_authorization' then app.save_authorization(organization, request)
+        when 'close_authorization' then app.close_authorization(organization, request)
+        when 'read_authorizations' then app.read_authorizations(organization, request)
+        when 'read_authorization_alerts' then app.read_authorization_alerts(organization, request)
       end;
       -- Returned and not raised: what it wrote, the record of who was denied what, stays.
       if data ? 'problem' then
@@ -476,6 +480,54 @@ comment on function public.read_consents is
   'A client''s signatures, who gave them and from where: {client_id}. For those who stand for the client, and admins; on '
   'record. Answers {data, replayed} or {problem}.';
 
+create function public.save_authorization(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('save_authorization', request, idempotency_key)
+$$;
+comment on function public.save_authorization is
+  'Enters or changes an authorization: {authorization_id} or {client_id, payer_id}, and what it says. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.close_authorization(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('close_authorization', request, idempotency_key)
+$$;
+comment on function public.close_authorization is
+  'Closes an authorization: {authorization_id}. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.read_authorizations(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('read_authorizations', request, idempotency_key)
+$$;
+comment on function public.read_authorizations is
+  'Authorizations with their balances: {client_id} or {organization_id}; on record. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.read_authorization_alerts(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('read_authorization_alerts', request, idempotency_key)
+$$;
+comment on function public.read_authorization_alerts is
+  'Authorizations that run low, run out soon or are overdrawn: {organization_id}. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
 -- run_operation is not exposed by the API; it takes the operation's name so that the RPCs share one body.
 grant execute on function
   app.run_operation, public.override_mue, public.archive_client,
@@ -506,5 +558,9 @@ grant execute on function
   public.find_notes_to_cosign,
   public.release_summary,
   public.report_unreadable_note,
-  public.destroy_client_key
+  public.destroy_client_key,
+  public.save_authorization,
+  public.close_authorization,
+  public.read_authorizations,
+  public.read_authorization_alerts
 to authenticated;

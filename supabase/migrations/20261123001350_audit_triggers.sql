@@ -9,6 +9,8 @@
 select audit.add_event_types($$ {
   "access.break_glass": "A role was taken for an emergency.",
   "access_report.read": "It was read who read a client's record.",
+  "authorization.overridden": "More was booked than was authorized, on purpose.",
+  "authorization.read": "Authorizations were read, with their numbers.",
   "availability.overridden": "A booking outside of working hours, on purpose.",
   "availability.set": "A therapist's weekly hours were set.",
   "charge.mue_overridden": "A limit of units was exceeded, on purpose.",
@@ -59,6 +61,7 @@ select audit.add_event_types($$ {
   "rpc.cancel_exception": "A call was refused.",
   "rpc.cancel_sessions": "A call was refused.",
   "rpc.client_access_report": "A call was refused.",
+  "rpc.close_authorization": "A call was refused.",
   "rpc.complete_session": "A call was refused.",
   "rpc.confirm_sessions": "A call was refused.",
   "rpc.correct_attendance": "A call was refused.",
@@ -67,6 +70,7 @@ select audit.add_event_types($$ {
   "rpc.find_open_times": "A call was refused.",
   "rpc.hold_sessions": "A call was refused.",
   "rpc.join_slot": "A call was refused.",
+  "rpc.read_authorization_alerts": "A call was refused.",
   "rpc.join_waitlist": "A call was refused.",
   "rpc.leave_waitlist": "A call was refused.",
   "rpc.list_no_show_candidates": "A call was refused.",
@@ -75,7 +79,9 @@ select audit.add_event_types($$ {
   "rpc.read_access_alerts": "A call was refused.",
   "rpc.move_session": "A call was refused.",
   "rpc.preview_sessions": "A call was refused.",
+  "rpc.read_authorizations": "A call was refused.",
   "rpc.read_clients": "A call was refused.",
+  "rpc.save_authorization": "A call was refused.",
   "rpc.read_consents": "A call was refused.",
   "rpc.read_texts": "A call was refused.",
   "rpc.revoke_service_account": "A call was refused.",
@@ -222,6 +228,8 @@ select audit.watch('public.payers');
 select audit.watch('public.payer_rules');
 select audit.watch('public.payer_modifiers');
 select audit.watch('public.client_coverages');
+-- Its balances are the sum of the entries.
+select audit.watch('public.authorizations', 'reserved_units', 'scheduled_units', 'used_units', 'overridden_units');
 select audit.watch('public.therapist_availability');
 select audit.watch('public.client_preferred_hours');
 select audit.watch('public.availability_exceptions');

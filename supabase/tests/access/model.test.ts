@@ -66,6 +66,10 @@ const NO_TENANTS_ROWS = [
 ];
 const CLOSED = [
   "attendance_marks",
+  "authorization_codes",
+  "authorization_entries",
+  "authorization_periods",
+  "authorizations",
   "calendar_claims",
   "client_keys",
   "documents",

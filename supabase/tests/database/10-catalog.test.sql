@@ -89,8 +89,8 @@ select set_eq(
     'update client_guardians ends_on',
     'insert services client_lane cpt_code credentials group_capacity id is_group is_team name organization_id service_code',
     'update services client_lane cpt_code credentials group_capacity is_group is_team name service_code',
-    'insert payers name organization_id programme',
-    'update payers name programme',
+    'insert payers name no_show_uses_units organization_id programme requires_authorization',
+    'update payers name no_show_uses_units programme requires_authorization',
     'insert payer_rules allows_concurrent_supervision cpt_code daily_unit_cap ends_on organization_id payer_id pools_minutes requires_cosignature rounding starts_on telehealth_modifier',
     'update payer_rules allows_concurrent_supervision daily_unit_cap ends_on pools_minutes requires_cosignature rounding starts_on telehealth_modifier',
     'insert payer_modifiers cpt_code credential ends_on modifiers organization_id payer_id place_of_service starts_on',
@@ -118,9 +118,10 @@ select is_empty(
 select is_empty(
   $$ select name, privilege from our_grants
     where role_name = 'service_role'
-      and (name in ('calendar_claims', 'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions', 'documents', 'attendance_marks')
+      and (name in ('calendar_claims', 'authorizations', 'authorization_codes', 'authorization_periods', 'authorization_entries',
+          'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions', 'documents', 'attendance_marks')
         or schema_name in ('app', 'audit')) $$,
-  'the service role has no grant on the ledger, the idempotency keys, the notes and their keys, the documents, the marks, the audit trail or anything in app');
+  'the service role has no grant on the ledger, the authorizations, the idempotency keys, the notes and their keys, the documents, the marks, the audit trail or anything in app');
 select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
@@ -161,6 +162,7 @@ select set_eq(
     'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
     'client_access_report', 'read_access_alerts', 'acknowledge_alert',
     'read_clients', 'read_texts', 'save_client', 'save_coverage',
+    'save_authorization', 'close_authorization', 'read_authorizations', 'read_authorization_alerts',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -219,6 +221,7 @@ select set_eq(
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
   array[
+    'authorizations.authorization_number', 'authorization_entries.reason',
     'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
     'clients.full_name', 'clients.given_name', 'clients.family_name', 'clients.date_of_birth', 'clients.sex', 'clients.address_line',
     'clients.city', 'clients.state', 'clients.postal_code', 'clients.phone', 'clients.diagnosis_codes',

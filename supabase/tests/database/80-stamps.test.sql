@@ -25,7 +25,7 @@ select set_eq(
     'service_accounts', 'service_account_tokens', 'payers', 'client_coverages', 'therapist_availability', 'client_preferred_hours',
     'availability_exceptions', 'buffer_rules', 'session_series', 'session_teams', 'waitlist_entries', 'waitlist_times',
     'client_keys', 'session_notes', 'payer_rules', 'payer_modifiers', 'session_charges',
-    'documents',
+    'documents', 'authorizations',
     'cancellation_rules', 'consent_forms', 'service_consents'],
   'every table that people change says who created and updated a row, and when');
 select is_empty(

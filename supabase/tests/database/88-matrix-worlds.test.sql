@@ -217,6 +217,15 @@ create or replace function access.fill_schedule(world text) returns void languag
   insert into public.client_coverages (id, organization_id, client_id, payer_id, starts_on)
   select access.id(pg_catalog.concat_ws(' ', world, whom, 'coverage')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' payer'), current_date - 30
   from pg_catalog.unnest(array['mine', 'theirs']) whom;
+  insert into public.authorizations (id, organization_id, client_id, payer_id, authorization_number, cpt_codes, starts_on, ends_on, units)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'authorization')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' payer'), 'A-1', '{97156}',
+    current_date - 30, current_date + 300, 100
+  from pg_catalog.unnest(array['mine', 'theirs']) whom;
+  insert into public.authorization_periods (organization_id, authorization_id, period, period_start)
+  select access.id(world), access.id(pg_catalog.concat_ws(' ', world, whom, 'authorization')), 'month', '2020-01-01' from pg_catalog.unnest(array['mine', 'theirs']) whom;
+  insert into public.authorization_entries (organization_id, authorization_id, booking_id, state, units, overridden_units, week_start, month_start)
+  select access.id(world), access.id(pg_catalog.concat_ws(' ', world, whom, 'authorization')), access.id(pg_catalog.concat_ws(' ', world, whom, 'entry')), 'released', 0, 0, '2020-01-06', '2020-01-01'
+  from pg_catalog.unnest(array['mine', 'theirs']) whom;
   insert into public.client_preferred_hours (id, organization_id, client_id, weekday, local_start, local_end, effective_from, time_zone)
   select access.id(pg_catalog.concat_ws(' ', world, whom, 'preference')), access.id(world), access.id(world || ' ' || whom), 1, '08:00', '18:00', current_date - 30, 'UTC'
   from pg_catalog.unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
@@ -294,6 +303,8 @@ begin
     when relation = 'payer_rules' then 'payer rule'
     when relation = 'payer_modifiers' then 'payer modifiers'
     when relation = 'client_coverages' then whom || ' coverage'
+    when relation in ('authorizations', 'authorization_codes', 'authorization_periods') then whom || ' authorization'
+    when relation = 'authorization_entries' then whom || ' entry'
     when relation = 'client_preferred_hours' then whom || ' preference'
     when relation = 'buffer_rules' then 'buffer'
     when relation = 'cancellation_rules' then 'rule'
@@ -391,6 +402,10 @@ begin
     when 'service_accounts' then '{"name": "New", "scopes": ["schedule:read"]}'
     when 'service_account_tokens' then '{"prefix": "hf_abcdef"}'
     when 'calendar_claims' then pg_catalog.jsonb_build_object('claim_id', newcomer)
+    when 'authorizations' then '{"units": 1}'
+    when 'authorization_codes' then '{"cpt_code": "97151"}'
+    when 'authorization_periods' then '{"period": "week"}'
+    when 'authorization_entries' then '{"state": "used"}'
     when 'client_keys' then '{"master_key_id": "k2"}'
     when 'session_notes' then '{"kind": "session"}'
     when 'documents' then '{"kind": "plan"}'
@@ -440,6 +455,10 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'service_accounts' then '{"disabled_at": null}'
     when relation = 'service_account_tokens' then '{"revoked_at": null}'
     when relation = 'calendar_claims' then '{"kind": "session"}'
+    when relation = 'authorizations' then '{"units": 1000}'
+    when relation = 'authorization_codes' then '{"cpt_code": "97151"}'
+    when relation = 'authorization_periods' then '{"taken_units": 0}'
+    when relation = 'authorization_entries' then '{"units": 0}'
     when relation = 'client_keys' then '{"master_key_id": "k2"}'
     when relation = 'session_notes' then '{"kind": "summary"}'
     when relation = 'documents' then '{"kind": "report"}'
@@ -569,6 +588,14 @@ begin
       'client_id', access.target(of_world, 'clients', scope), 'coverage_id', access.target(of_world, 'client_coverages', scope), 'member_id', 'SAVED'))
     when 'read_consents' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
+    when 'save_authorization' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'payer_id', access.id(here || ' payer'), 'authorization_number', 'A-2', 'cpt_codes', '["97151"]'::jsonb,
+      'starts_on', current_date, 'ends_on', current_date + 90, 'units', 32))
+    when 'close_authorization' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'authorization_id', access.target(of_world, 'authorizations', scope)))
+    when 'read_authorizations' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope)))
+    when 'read_authorization_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
     when 'hold_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || case when mine then ' me' else ' colleague' end), 'client_id', access.id(here || case when mine then ' mine' else ' theirs' end),
