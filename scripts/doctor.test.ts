@@ -162,8 +162,8 @@ const plants: Record<string, [change: string, ...said: string[]]> = {
     "warn: super_admins: 4",
   ],
   "an alert nobody looks at": [
-    `${clinic}; ${silently}; insert into public.access_alerts (organization_id, kind, created_at, updated_at)
-      values (${inClinic}, 'break_glass', now() - interval '25 hours', now())`,
+    `${clinic}; ${silently}; insert into public.access_alerts (organization_id, kind, created_at, updated_at, status_changed_at)
+      values (${inClinic}, 'break_glass', now() - interval '25 hours', now(), now())`,
     "warn: alerts nobody looked at for a day: 1",
   ],
   "a service token that nobody uses": [

@@ -233,7 +233,7 @@ const access: Check[] = [
   noRowsOf(
     "alerts nobody looked at for a day",
     "warn",
-    "select from public.access_alerts where acknowledged_at is null and created_at < now() - interval '1 day'",
+    "select from public.access_alerts where status = 'open' and created_at < now() - interval '1 day'",
     "have the organization's admins look at them, and acknowledge",
   ),
   noRowsOf(

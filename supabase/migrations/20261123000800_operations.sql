@@ -266,6 +266,25 @@ $$;
 comment on function app.replay is
   'The answer this key already has, null when it has none, or a refusal. Holds the key until the end of the transaction.';
 
+create function app.page_size(request jsonb, usual integer default 50, largest integer default 200)
+returns integer
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if coalesce(request -> 'limit', 'null') = 'null' then
+    return usual;
+  elsif jsonb_typeof(request -> 'limit') <> 'number' or request ->> 'limit' !~ '^[1-9][0-9]{0,3}$'
+    or (request ->> 'limit')::integer > largest
+  then
+    perform app.refuse_field('limit', 'invalid_value', format('Must be a whole number from 1 to %s.', largest));
+  end if;
+  return (request ->> 'limit')::integer;
+end
+$$;
+comment on function app.page_size is 'How many rows a page of a list has: the limit of the request, or the usual number.';
+
 create function app.impossible_value(rule text default null)
 returns jsonb
 language plpgsql

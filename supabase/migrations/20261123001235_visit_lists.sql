@@ -4,30 +4,13 @@
 --   * Nothing is marked by the clock: what should have begun is listed for a person to decide.
 --   * Where visits were is read by billing and admins only, and on record.
 
-create function app.page_size(request jsonb)
-returns integer
-language plpgsql
-immutable
-set search_path = ''
-as $$
-declare
-  size numeric := coalesce((request ->> 'limit')::numeric, 100);
-begin
-  if size not between 1 and 500 or size <> trunc(size) then
-    perform app.refuse_field('limit', 'size', 'Must be 1 to 500.');
-  end if;
-  return size;
-end
-$$;
-comment on function app.page_size is 'How many rows a page has: 100 when the request does not say.';
-
 create function app.list_no_show_candidates(organization uuid, request jsonb)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-  size integer := app.page_size(request);
+  size integer := app.page_size(request, 100, 500);
   late_by numeric := coalesce((request ->> 'late_minutes')::numeric, 15);
   after public.sessions;
   everybodys boolean := organization = any (app.org_ids_with_role('internal_ops', 'admin'));
@@ -93,7 +76,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  size integer := app.page_size(request);
+  size integer := app.page_size(request, 100, 500);
   since timestamptz := app.moment_of(request, 'from');
   until timestamptz := app.moment_of(request, 'to');
   after public.sessions;

@@ -90,23 +90,6 @@ $$;
 comment on function app.client_fields_in is
   'What a request asks to know of clients: all that is known but the coverages, unless it names less, or them.';
 
-create function app.page_size_in(request jsonb)
-returns integer
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  if coalesce(request -> 'limit', 'null') = 'null' then
-    return 25;
-  elsif jsonb_typeof(request -> 'limit') <> 'number' or request ->> 'limit' !~ '^([1-9][0-9]?|100)$' then
-    perform app.refuse_field('limit', 'invalid_value', 'Must be a whole number from 1 to 100.');
-  end if;
-  return (request ->> 'limit')::integer;
-end
-$$;
-comment on function app.page_size_in is 'How many rows a page of a list has: the limit of the request, or 25.';
-
 create function app.read_clients(organization uuid, request jsonb)
 returns jsonb
 language plpgsql
@@ -119,7 +102,7 @@ declare
   mine uuid[] := case when everybody then '{}' else app.my_client_ids() || app.guarded_client_ids() end;
   by_id boolean := coalesce(request -> 'ids', 'null') <> 'null';
   fields text[] := app.client_fields_in(organization, request);
-  page_size integer := app.page_size_in(request);
+  page_size integer := app.page_size(request, 25, 100);
   asked uuid[];
   search text;
   after_id uuid;

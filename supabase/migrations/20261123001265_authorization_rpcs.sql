@@ -309,8 +309,9 @@ begin
     order by it.id
     limit 200
   ) page;
-  insert into audit.events (organization_id, action, table_name, row_id, details)
-  values (organization, 'authorization.read', 'authorizations', client, jsonb_build_object('rows', jsonb_array_length(found)));
+  perform app.record_accesses(organization, 'authorization.read', 'authorizations',
+    array(select (entry ->> 'authorization_id')::uuid from jsonb_array_elements(found) entry),
+    array(select (entry ->> 'client_id')::uuid from jsonb_array_elements(found) entry));
   return jsonb_build_object('authorizations', found);
 end
 $$;

@@ -13,7 +13,7 @@ stable
 set search_path = ''
 as $$
 declare
-  max_rows integer := coalesce((request ->> 'limit')::integer, 50);
+  max_rows integer := app.page_size(request);
   supervised uuid[] := app.caseload_therapist_ids();
   own uuid[] := app.my_therapist_ids();
   last_seen public.session_notes;
@@ -21,8 +21,6 @@ declare
 begin
   if not organization = any (app.org_ids_with_role('supervisor')) then
     perform app.refuse('forbidden', 'Only supervisors co-sign notes.');
-  elsif max_rows not between 1 and 200 then
-    perform app.refuse_field('limit', 'out_of_range', 'A page has 1 to 200 notes.');
   end if;
   if request ->> 'after_note_id' is not null then
     select it.* into last_seen

@@ -5,21 +5,6 @@
 --   * The family learns which role, and a therapist's name; not whose login it was, nor anybody's exact address.
 --   * Reading the report is a read of the record, and on it.
 
-create function app.page_size(request jsonb)
-returns integer
-language plpgsql
-immutable
-set search_path = ''
-as $$
-begin
-  if coalesce(request ->> 'limit' !~ '^\d{1,3}$' or (request ->> 'limit')::integer not between 1 and 200, false) then
-    perform app.refuse_field('limit', 'invalid_value', 'Must be 1 to 200.');
-  end if;
-  return coalesce((request ->> 'limit')::integer, 50);
-end
-$$;
-comment on function app.page_size is 'How many rows a request asks for, 50 where it does not say, or a refusal.';
-
 create function app.shown_address(address inet, whole boolean)
 returns text
 language sql

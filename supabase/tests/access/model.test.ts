@@ -29,7 +29,7 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   payers: { key: "id", column: "name" },
   payer_rules: { key: "id", column: "ends_on" },
   payer_modifiers: { key: "id", column: "ends_on" },
-  session_charges: { key: "session_id" },
+  session_charges: { key: "concat_ws(' ', session_id, kind)" },
   client_coverages: { key: "id", column: "ends_on" },
   therapist_availability: { key: "id", column: "local_end" },
   client_preferred_hours: { key: "id", column: "local_end" },

@@ -57,7 +57,9 @@ export interface World {
   session_series: (Row & { therapist: string | null; client: string | null })[];
   session_groups: OfTherapist[];
   session_teams: OfClient[];
-  sessions: (OfTeam & { isLive: boolean })[];
+  sessions: OfTeam[];
+  /** Named by the session and the kind of the charge. */
+  session_charges: OfTeam[];
   /** `isOffer`: of the waitlist, to the client's family. */
   session_holds: (OfTeam & { createdBy: string; isOffer: boolean })[];
   waitlist_entries: OfClient[];
@@ -221,10 +223,9 @@ export function allowed(world: World, token: Token): Access {
         world.sessions,
         (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist) || isReviewed(row.client),
       ),
-      // The planned charge of each session that was ever to take place; by the session's id.
       session_charges: unlocked(
-        world.sessions,
-        (row) => row.isLive && (reads(row, "internal_ops") || isOnCaseload(row.therapist)),
+        world.session_charges,
+        (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist),
       ),
       session_holds: unlocked(
         world.session_holds,

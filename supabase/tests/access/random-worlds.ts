@@ -208,6 +208,16 @@ export function build(recipe: Recipe, now: Date): Labelled {
     const { organization, client } = hold.guardian === null ? hold : at(recipe.guardians, hold.guardian);
     return { ...hold, organization, client };
   });
+  const sessions = recipe.sessions.map((session) => {
+    const it = session.team === null ? session : at(recipe.teams, session.team);
+    return {
+      ...row(it.organization),
+      therapist: of(therapists, it.organization, it.therapist),
+      client: of(clients, it.organization, it.client),
+    };
+  });
+  // A session that is to take place has a planned charge, and one that did an actual one too.
+  const charges = { scheduled: ["planned"], completed: ["planned", "actual"], no_show: [], cancelled: [] };
   // Without the role a guardianship is nothing, and at random few would have it.
   const guardianRoles = recipe.guardians.filter(
     (it, index, all) =>
@@ -284,15 +294,10 @@ export function build(recipe: Recipe, now: Date): Labelled {
       therapist: it.without === "therapist" ? null : of(therapists, it.organization, it.therapist),
       client: it.without === "client" ? null : of(clients, it.organization, it.client),
     })),
-    sessions: recipe.sessions.map((session) => {
-      const it = session.team === null ? session : at(recipe.teams, session.team);
-      return {
-        ...row(it.organization),
-        therapist: of(therapists, it.organization, it.therapist),
-        client: of(clients, it.organization, it.client),
-        isLive: ["scheduled", "in_progress", "completed"].includes(session.status),
-      };
-    }),
+    sessions,
+    session_charges: sessions.flatMap((session, index) =>
+      charges[at(recipe.sessions, index).status].map((kind) => ({ ...session, id: `${session.id} ${kind}` })),
+    ),
     session_holds: holds.map((it, index) => ({
       ...row(it.organization),
       therapist: of(therapists, it.organization, it.therapist),

@@ -12,6 +12,7 @@ import {
   unusualAccess,
   wallClock,
 } from "../support/access-model.ts";
+import { claimsOf } from "../support/clinic.ts";
 import { sql } from "../support/stack.ts";
 
 const SEED = 20261123;
@@ -124,6 +125,7 @@ async function write(connection: ReservedSql, recipe: Recipe, day: string): Prom
   await connection`
     insert into auth.users (id, email)
     select person, person || '@test.example' from unnest(${[...people, admin]}::uuid[]) person`;
+  await connection`insert into auth.sessions (id, user_id, created_at) values (${admin}, ${admin}, now())`;
   await connection`insert into public.organizations (id, name, time_zone) values (${id}, 'A clinic', ${recipe.zone})`;
   await connection`
     update public.access_thresholds set ${connection(recipe.thresholds)} where organization_id = ${id}`;
@@ -188,7 +190,7 @@ async function compare(
   }
 
   const [from, to] = [new Date(Date.parse(day) - DAY_MS), new Date(Date.parse(day) + DAY_MS / 2)];
-  await connection`select set_config('request.jwt.claims', ${JSON.stringify({ sub: written.admin })}, true)`;
+  await connection`select set_config('request.jwt.claims', ${claimsOf({ id: written.admin })}, true)`;
   for (const client of clients) {
     const expected = accessReport(happened, client, from, to);
     expect(await readReport(connection, client, from, to)).toEqual(

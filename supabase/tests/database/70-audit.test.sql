@@ -79,8 +79,8 @@ select is(
   'a move says what was and what became, and of nothing else');
 select is(
   (select details #- '{after,cancellation_notice_minutes}' from pg_temp.details('session.cancelled') details),
-  '{"before": {"status": "scheduled", "cancelled_by": null, "late_cancellation": null, "cancellation_notice_minutes": null},
-    "after": {"status": "cancelled", "cancelled_by": "client", "late_cancellation": false}, "withheld": ["cancellation_reason"]}',
+  '{"before": {"status": "scheduled", "cancelled_by": null, "late_cancellation": null, "cancellation_notice_minutes": null, "attendance": null},
+    "after": {"status": "cancelled", "cancelled_by": "client", "late_cancellation": false, "attendance": "cancelled_by_client"}, "withheld": ["cancellation_reason"]}',
   'a cancellation says all but its reason, and that there is one');
 select is(
   (select array_agg(distinct details) from pg_temp.details('hold.released') details),

@@ -38,7 +38,6 @@ create function pg_temp.complete(session text, starts timestamptz, ends timestam
 returns void
 language sql
 as $$
-  update public.sessions set status = 'in_progress' where id = tests.id(session);
   update public.sessions set status = 'completed', actual_start_time = starts, actual_end_time = ends where id = tests.id(session)
 $$;
 create function pg_temp.units(session text, kind text default 'planned')

@@ -69,7 +69,7 @@ begin
     select concat_ws(' ', event.action, event.decision, event.code, event.table_name, coalesce(client.full_name, event.row_id::text))
     from audit.events event
     left join public.clients client on client.id = event.row_id
-    where event.actor_id = tests.id(actor) and event.id > (select id from pg_temp.looked_until) and event.action ~ 'read'
+    where event.actor_id = tests.id(actor) and event.id > (select id from pg_temp.looked_until) and event.action ~ '(read|viewed)'
     order by 1);
   update pg_temp.looked_until set id = (select max(id) from audit.events);
   return found;

@@ -131,7 +131,7 @@ begin
     'insert into storage.objects (bucket_id, name) values (''elsewhere'', ''b'')']
   loop
     begin
-      perform set_config('request.jwt.claims', jsonb_build_object('sub', tests.id(login), 'role', database_role)::text, true),
+      perform set_config('request.jwt.claims', jsonb_build_object('sub', tests.id(login), 'session_id', tests.session_of(tests.id(login)), 'role', database_role)::text, true),
         set_config('role', database_role, true);
       execute statement;
       get diagnostics affected = row_count;

@@ -93,7 +93,10 @@ begin
     ('supervised to complete', 'supervised', 'caseload', -1440), ('supervised to miss', 'supervised', 'caseload', -1438),
     ('supervised to correct', 'supervised', 'caseload', -1436), ('supervised to start', 'supervised', 'caseload', -1434),
     ('colleague to complete', 'colleague', 'theirs', -1440), ('colleague to miss', 'colleague', 'theirs', -1438),
-    ('colleague to correct', 'colleague', 'theirs', -1436), ('colleague to start', 'colleague', 'theirs', -1434)) booked (label, who, whom, hour);
+    ('colleague to correct', 'colleague', 'theirs', -1436), ('colleague to start', 'colleague', 'theirs', -1434),
+    -- Of a day on which nothing else changes, so that their charges stay as they are made below.
+    ('me over', 'me', 'mine', -1500), ('supervised over', 'supervised', 'caseload', -1500), ('colleague over', 'colleague', 'theirs', -1500),
+    ('client over', 'colleague', 'mine', -1498), ('reviewed over', 'colleague', 'reviewed', -1496)) booked (label, who, whom, hour);
   update public.sessions session set status = 'no_show'
   where session.id in (select access.id(concat_ws(' ', world, who, 'to correct')) from unnest(array['me', 'supervised', 'colleague']) who);
   insert into public.attendance_marks (id, organization_id, session_id, event, status)
@@ -540,7 +543,9 @@ begin
     when 'save_note' then pg_catalog.jsonb_build_object(
       'session_id', access.target(of_world, 'sessions', scope), 'version', 1, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', pg_catalog.repeat('0', 64),
       'key_id', access.id(here || ' mine key'), 'proof', access.proof(of_world, access.id(here || ' mine key')))
-    when 'override_mue' then pg_catalog.jsonb_build_object('session_id', access.target(of_world, 'sessions', scope), 'reason', 'It was necessary')
+    when 'override_mue' then pg_catalog.jsonb_build_object('session_id', access.id(here || case scope
+      when 'supervised row' then ' supervised' when 'assigned client' then ' client' when 'client for review' then ' reviewed'
+      when 'unassigned client' then ' colleague' else ' me' end || ' over'), 'reason', 'It was necessary')
     when 'destroy_client_key' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' mine'))
     when 'report_unreadable_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope), 'reason', 'text_tampered')
     when 'read_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope))

@@ -34,7 +34,7 @@ type Step =
   | { kind: "hold"; slots: Slot[]; skip: boolean; override: boolean }
   | { kind: "confirm" | "expire" | "release" | "cancel" | "no_show"; pick: number }
   | { kind: "move"; pick: number; slot: Slot }
-  | { kind: "complete"; pick: number; minutes: number | null };
+  | { kind: "complete"; pick: number; minutes: number };
 
 const slot = fc.record({
   day: fc.nat({ max: DAYS.length - 1 }),
@@ -71,7 +71,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("complete" as const),
       pick,
-      minutes: fc.option(fc.constantFrom(7, 8, 60, 240, 600)),
+      minutes: fc.constantFrom(7, 8, 60, 240, 600),
     }),
   },
 );
@@ -214,13 +214,12 @@ async function take(run: Run, action: Step): Promise<void> {
       return remove(run, [target]);
     case "complete": {
       const minutes = action.minutes;
-      await sql`update public.sessions set status = 'in_progress' where id = ${target.id}`;
       await sql`
         update public.sessions
-        set status = 'completed', actual_start_time = case when ${minutes}::integer is not null then start_time end,
+        set status = 'completed', actual_start_time = start_time,
           actual_end_time = start_time + make_interval(mins => ${minutes}::integer)
         where id = ${target.id}`;
-      const wanted = unitsOf(minutes ?? target.slot.length);
+      const wanted = unitsOf(minutes);
       target.state = "completed";
       if (wanted !== target.units + target.beyond) {
         const others = run.bookings.filter((one) => one !== target);
