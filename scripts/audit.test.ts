@@ -98,6 +98,9 @@ describe("a superuser who switches the triggers off", () => {
     row_id: "row_id = gen_random_uuid()",
     request_id: "request_id = 'other'",
     details: `details = details || '{"b": 1}'`,
+    client_id: "client_id = gen_random_uuid()",
+    ip: "ip = '198.51.100.66'",
+    user_agent: "user_agent = 'other'",
     written_in: "written_in = (written_in::text::bigint + 1)::text::xid8",
   };
   it.each(Object.entries(columns))("is found out altering %s, and the event is named", async (_, change) => {

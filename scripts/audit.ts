@@ -1,4 +1,4 @@
-// `npm run audit -- head|verify|seal --db <postgres url>`: proves that nobody changed the audit trail. The answer goes to
+// `npm run audit -- head|verify|seal|continue --db <postgres url>`: proves that nobody changed the audit trail. The answer goes to
 // stdout, progress to stderr; exit code 0: all is well, 1: something is not as it was sealed, 2: nothing was verified.
 
 import { parseArgs } from "node:util";
@@ -13,6 +13,7 @@ Commands
   verify     recompute every hash from the rows and name the first altered, missing or inserted one
   head       print the latest seal, to be kept where the database's operators cannot write
   seal       seal what is not sealed yet, as the database's own job does
+  continue   once a dump is loaded into another cluster, before anybody writes: let the trail go on there
 
 Options
   --db, --remote   postgres://user@host:5432/postgres, with the password in it or in the environment as PGPASSWORD
@@ -23,8 +24,10 @@ Options
 Exit code 0: all is well; 1: not as it was sealed; 2: wrong usage or no connection.
 `;
 
+const commandNames = ["verify", "head", "seal", "continue"] as const;
+
 interface Command {
-  name: "verify" | "head" | "seal";
+  name: (typeof commandNames)[number];
   remote: Remote;
   head: string | undefined;
   from: bigint | undefined;
@@ -68,6 +71,7 @@ async function withDatabase(remote: Remote, work: (sql: Sql) => Promise<number>)
 async function run(command: Command, sql: Sql): Promise<number> {
   if (command.name === "head") return head(sql);
   if (command.name === "seal") return seal(sql);
+  if (command.name === "continue") return continueTrail(sql);
   const report = await verify(sql, { ...command, progress });
   if (json) print({ ok: report.finding === null, ...report });
   else if (report.finding) process.stdout.write(`NOT AS IT WAS SEALED: ${report.finding.what}\n`);
@@ -106,6 +110,13 @@ async function seal(sql: Sql): Promise<number> {
   return 0;
 }
 
+async function continueTrail(sql: Sql): Promise<number> {
+  const [row] = await sql<[{ added: string }]>`select audit.continue_trail()::text as added`;
+  if (json) print(row);
+  else process.stdout.write(`The trail goes on: ${row.added} is added to the ids of transactions.\n`);
+  return 0;
+}
+
 function progress({ seals, ofSeals, events }: { seals: bigint; ofSeals: bigint; events: number }): void {
   note(`${seals} of ${ofSeals} seals, ${events} events`);
 }
@@ -122,9 +133,9 @@ function print(value: object): void {
 function parseCommand(): Command | undefined {
   const { values, positionals } = parseOptions();
   if (values.help) return undefined;
-  const [name] = positionals;
-  if (positionals.length !== 1 || (name !== "verify" && name !== "head" && name !== "seal")) {
-    throw misuse("one command is asked for: verify, head or seal.");
+  const name = commandNames.find((known) => known === positionals[0]);
+  if (positionals.length !== 1 || name === undefined) {
+    throw misuse(`one command is asked for: ${commandNames.join(", ")}.`);
   }
   const url = values.db ?? values.remote;
   if (!url) throw misuse("--db is missing.");

@@ -1,9 +1,10 @@
 // `npm run keys`: the master keys of the notes, which the secret HOLDFAST_NOTE_KEYS of the functions holds.
 //
 //   npm run keys -- generate               a value for the secret: what HOLDFAST_NOTE_KEYS has, and a new key as the current one
+//   npm run keys -- admit --db <url>       tells the database by which keys the functions prove what they save; before they are set
 //   npm run keys -- rotate --db <url>      re-wraps every client's key by the current one; never touches a note
 //
-// Both take the secret's value from the environment, so that no key stands in a list of processes. Rotating stops and goes
+// All take the secret's value from the environment, so that no key stands in a list of processes. Rotating stops and goes
 // on where it was: what is done is seen by the rows.
 
 import { randomBytes } from "node:crypto";
@@ -18,10 +19,12 @@ import {
   unwrapKey,
   wrapKey,
 } from "../supabase/functions/_shared/note-crypto.ts";
+import { proofKey } from "../supabase/functions/_shared/note-proof.ts";
 
 const BATCH = 200;
 
 const usage = `usage: HOLDFAST_NOTE_KEYS=<value> npm run keys -- generate
+       HOLDFAST_NOTE_KEYS=<value> npm run keys -- admit --db <url>
        HOLDFAST_NOTE_KEYS=<value> npm run keys -- rotate --db <url>
 `;
 
@@ -34,6 +37,23 @@ export function generateKeys(secret: string | undefined): string {
   return JSON.stringify({
     current: id,
     keys: { ...Object.fromEntries(kept), [id]: randomBytes(32).toString("base64url") },
+  });
+}
+
+/**
+ * Lets the database accept notes from functions that have these master keys, and from no others. What it is given proves
+ * who saves, and opens nothing.
+ */
+export async function admitKeys(sql: Sql, masters: MasterKeys): Promise<void> {
+  const ids = [...masters.keys.keys()];
+  const proofs = await Promise.all([...masters.keys.values()].map(proofKey));
+  await sql.begin(async (transaction) => {
+    await transaction`delete from app.note_writers where master_key_id <> all (${ids}::text[])`;
+    await transaction`
+      insert into app.note_writers (master_key_id, proof_key)
+      select given.id, decode(given.proof_key, 'hex')
+      from unnest(${ids}::text[], ${proofs.map((key) => Buffer.from(key).toString("hex"))}::text[]) given (id, proof_key)
+      on conflict (master_key_id) do update set proof_key = excluded.proof_key`;
   });
 }
 
@@ -103,6 +123,8 @@ async function main(): Promise<void> {
   const [command, ...others] = positionals;
   if (command === "generate" && others.length === 0 && values.db === undefined) {
     process.stdout.write(`${generateKeys(secret)}\n`);
+  } else if (command === "admit" && others.length === 0 && values.db !== undefined) {
+    await admit(values.db, readMasterKeys(secret));
   } else if (command === "rotate" && others.length === 0 && values.db !== undefined) {
     await rotate(values.db, readMasterKeys(secret));
   } else {
@@ -111,9 +133,26 @@ async function main(): Promise<void> {
   }
 }
 
-async function rotate(url: string, masters: MasterKeys): Promise<void> {
+async function withDatabase(url: string, work: (sql: Sql) => Promise<void>): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
+    await work(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+function admit(url: string, masters: MasterKeys): Promise<void> {
+  return withDatabase(url, async (sql) => {
+    await admitKeys(sql, masters);
+    process.stdout.write(
+      `Notes are taken from functions that have ${[...masters.keys.keys()].join(", ")}.\n`,
+    );
+  });
+}
+
+function rotate(url: string, masters: MasterKeys): Promise<void> {
+  return withDatabase(url, async (sql) => {
     const report = (count: number) =>
       process.stdout.write(`${count} keys are wrapped by ${masters.current}\n`);
     const { rewrapped, unreadable } = await rotateKeys(sql, masters, report);
@@ -122,9 +161,7 @@ async function rotate(url: string, masters: MasterKeys): Promise<void> {
       process.stderr.write(`${unreadable.length} keys do not open:\n${unreadable.join("\n")}\n`);
       process.exitCode = 1;
     }
-  } finally {
-    await sql.end();
-  }
+  });
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

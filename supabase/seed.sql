@@ -61,10 +61,15 @@ select 'b0000000-0000-4000-8000-000000000001', therapist.id, weekday, '07:00', '
 from public.therapists therapist
 cross join generate_series(1, 6) weekday;
 
-insert into public.clients (id, organization_id, full_name) values
-  ('d0000000-0000-4000-8000-000000000001', 'b0000000-0000-4000-8000-000000000001', 'Client Aspen'),
-  ('d0000000-0000-4000-8000-000000000002', 'b0000000-0000-4000-8000-000000000001', 'Client Birch'),
-  ('d0000000-0000-4000-8000-000000000003', 'b0000000-0000-4000-8000-000000000001', 'Client Cedar');
+insert into public.clients (
+  id, organization_id, full_name, given_name, family_name, date_of_birth, sex, address_line, city, state, postal_code, phone, diagnosis_codes)
+values
+  ('d0000000-0000-4000-8000-000000000001', 'b0000000-0000-4000-8000-000000000001', 'Client Aspen', 'Client', 'Aspen', '2019-04-12', 'F',
+    '100 Example St', 'Oakland', 'CA', '94607', '+15105550101', '{F84.0}'),
+  ('d0000000-0000-4000-8000-000000000002', 'b0000000-0000-4000-8000-000000000001', 'Client Birch', 'Client', 'Birch', '2020-09-30', 'M',
+    '200 Example St', 'Oakland', 'CA', '94609', '+15105550102', '{F84.0,F90.2}'),
+  ('d0000000-0000-4000-8000-000000000003', 'b0000000-0000-4000-8000-000000000001', 'Client Cedar', 'Client', 'Cedar', '2017-01-25', 'M',
+    '300 Example St', 'Berkeley', 'CA', '94702', '+15105550103', '{F84.0}');
 
 insert into public.rooms (id, organization_id, name) values
   ('e0000000-0000-4000-8000-000000000001', 'b0000000-0000-4000-8000-000000000001', 'Treatment room 1');

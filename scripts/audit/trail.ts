@@ -106,6 +106,9 @@ const eventColumns = [
   "row_id::text",
   "request_id",
   "details::text",
+  "client_id::text",
+  "ip::text",
+  "user_agent",
   "written_in::text",
 ].join(", ");
 

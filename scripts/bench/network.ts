@@ -62,6 +62,7 @@ async function settle(sql: Sql): Promise<void> {
 
 const emptyTables = `
   truncate public.organizations cascade;
+  delete from auth.sessions where user_id in (select id from auth.users where email like '%@bench.example');
   delete from auth.users where email like '%@bench.example';
 `;
 
@@ -109,6 +110,8 @@ function people({ organizations, therapists, clients }: Network): string {
 
     insert into auth.users (id, email)
     select user_id, user_id || '@bench.example' from member;
+    insert into auth.sessions (id, user_id, created_at)
+    select user_id, user_id, now() + interval '1 day' from member;
 
     insert into public.user_roles (organization_id, user_id, role, created_at, updated_at)
     select organization_id, user_id, role, ${stamps} from member;

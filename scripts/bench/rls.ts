@@ -135,7 +135,7 @@ async function samplesOf(sql: Sql, role: Role): Promise<Sample[]> {
         'exp', 2000000000, 'iat', 1900000000, 'email', member.user_id || '@bench.example', 'phone', '', 'aal', 'aal2',
         'amr', '[{"method": "password", "timestamp": 1900000000}, {"method": "totp", "timestamp": 1900000000}]'::jsonb,
         'app_metadata', '{"provider": "email", "providers": ["email"]}'::jsonb, 'user_metadata', '{"email_verified": true}'::jsonb,
-        'session_id', gen_random_uuid(), 'is_anonymous', false))) ->> 'claims' as claims,
+        'session_id', member.user_id, 'is_anonymous', false))) ->> 'claims' as claims,
       jsonb_build_object(
         'organization', member.organization_id,
         'therapist', team.therapist_id,

@@ -199,7 +199,7 @@ async function clinicOf(sql: Sql): Promise<Clinic> {
     )
     select clinic.id as organization, clinic.time_zone as "timeZone", scheduler.user_id as user,
       public.custom_access_token_hook(jsonb_build_object('user_id', scheduler.user_id, 'claims', jsonb_build_object(
-        'sub', scheduler.user_id, 'role', 'authenticated', 'aal', 'aal2'))) ->> 'claims' as claims,
+        'sub', scheduler.user_id, 'session_id', scheduler.user_id, 'role', 'authenticated', 'aal', 'aal2'))) ->> 'claims' as claims,
       array(
         select therapist.id
         from generate_series(0, ${therapistsSearched - 1}) number

@@ -6,6 +6,8 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import postgres, { type Sql } from "postgres";
+import { readMasterKeys } from "../../supabase/functions/_shared/note-crypto.ts";
+import { admitKeys } from "../keys.ts";
 import { bootstrapDatabase } from "./bootstrap.ts";
 import { functionNames, startFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
@@ -96,6 +98,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       for (const file of migrations.edited) {
         log(`WARNING: ${file} was edited after this database took it; \`npm run reset\` makes a new one`);
       }
+      await admitNoteKeys(server.databaseUrl, functionsEnv.HOLDFAST_NOTE_KEYS);
       if (options.seed && (await applySeed(admin, server.databaseUrl))) log("the seed is applied");
       await inner.reloadSchema();
       await reloadOnSchemaChange(admin, () => inner.reloadSchema());
@@ -149,6 +152,16 @@ function edgeFunctionEnv(url: string, keys: StackKeys): Record<string, string> {
     SUPABASE_JWKS: JSON.stringify(keys.jwks),
     HOLDFAST_NOTE_KEYS: keys.noteKeys,
   };
+}
+
+/** What an operator does with `npm run keys -- admit`. */
+async function admitNoteKeys(databaseUrl: string, secret: string | undefined): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await admitKeys(sql, readMasterKeys(secret));
+  } finally {
+    await sql.end();
+  }
 }
 
 async function makeDataDir(wanted: string | undefined): Promise<string> {

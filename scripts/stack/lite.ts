@@ -18,7 +18,7 @@ export interface InnerServer {
 }
 
 /** Seconds an access token lives, as in supabase/config.toml. */
-export const jwtExpirySeconds = 3600;
+export const jwtExpirySeconds = 900;
 
 // The inner server hands JSON over as text already; the driver's own serializer would make a JSON string of it.
 const json = (oid: number) => ({

@@ -36,6 +36,7 @@ const SESSION = {
   room_id: null,
   service_code: "97153",
   cpt_code: "97153",
+  modifiers: [],
   start_time: HOLD.start_time,
   end_time: HOLD.end_time,
   time_zone: "America/Los_Angeles",

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import {
+  authorizationOverride,
   duplicateIssues,
   type Fields,
   guid,
@@ -57,6 +58,7 @@ const holdFields = {
   recurrence: recurrenceSchema.optional(),
   session_id: guid.nullable().optional(),
   override_availability: z.boolean().optional(),
+  authorization_override: authorizationOverride.optional(),
 };
 
 /**
@@ -145,6 +147,7 @@ export const confirmRequestSchema = together(
     session: sessionDetails.optional(),
     occurrences: list(confirmOccurrenceSchema).optional(),
     time_zone: timeZone.optional(),
+    authorization_override: authorizationOverride.optional(),
   }),
   ({ occurrences }) =>
     Array.isArray(occurrences)
@@ -229,7 +232,7 @@ export const previewDataSchema = z.object({
   ),
 });
 
-/** A session as the functions answer it. `units` are of 15 minutes, by the CPT midpoint rule. */
+/** A session as the functions answer it. Code, modifiers and `units` (of 15 minutes) are its planned charge's. */
 export const sessionSchema = z.object({
   id: guid,
   organization_id: guid,
@@ -238,6 +241,7 @@ export const sessionSchema = z.object({
   room_id: guid.nullable(),
   service_code: z.string(),
   cpt_code: z.string().nullable(),
+  modifiers: z.array(z.string()),
   start_time: instant,
   end_time: instant,
   time_zone: z.string(),

@@ -7,14 +7,14 @@ export type Database = {
           Tables: {
             "access_alerts": {
                   Row: {
-                    "acknowledged_at": string | null,"actor_id": string | null,"created_at": string,"created_by": string | null,"grant_id": string | null,"id": string,"kind": string,"note_id": string | null,"organization_id": string,"updated_at": string,"updated_by": string | null
+                    "acknowledged_reason": string | null,"actor_id": string | null,"created_at": string,"created_by": string | null,"figures": Json | null,"grant_id": string | null,"id": string,"kind": string,"note_id": string | null,"organization_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null,"window_end": string | null,"window_start": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at": string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind": string,"note_id"?: string | null,"organization_id": string,"updated_at": string,"updated_by"?: string | null
+                    "acknowledged_reason"?: string | null,"actor_id"?: string | null,"created_at": string,"created_by"?: string | null,"figures"?: Json | null,"grant_id"?: string | null,"id"?: string,"kind": string,"note_id"?: string | null,"organization_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null,"window_end"?: string | null,"window_start"?: string | null
                   }
                   Update: {
-                    "acknowledged_at"?: string | null,"actor_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"grant_id"?: string | null,"id"?: string,"kind"?: string,"note_id"?: string | null,"organization_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "acknowledged_reason"?: string | null,"actor_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"figures"?: Json | null,"grant_id"?: string | null,"id"?: string,"kind"?: string,"note_id"?: string | null,"organization_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null,"window_end"?: string | null,"window_start"?: string | null
                   }
                   Relationships: [
                     {
@@ -37,6 +37,26 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"access_thresholds": {
+                  Row: {
+                    "clients_a_day": number,"closes_at": string,"created_at": string,"created_by": string | null,"denial_minutes": number,"denials": number,"deviations": number,"off_hours_reads": number,"open_weekdays": (number)[],"opens_at": string,"organization_id": string,"unassigned_clients": number,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "clients_a_day"?: number,"closes_at"?: string,"created_at": string,"created_by"?: string | null,"denial_minutes"?: number,"denials"?: number,"deviations"?: number,"off_hours_reads"?: number,"open_weekdays"?: (number)[],"opens_at"?: string,"organization_id": string,"unassigned_clients"?: number,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "clients_a_day"?: number,"closes_at"?: string,"created_at"?: string,"created_by"?: string | null,"denial_minutes"?: number,"denials"?: number,"deviations"?: number,"off_hours_reads"?: number,"open_weekdays"?: (number)[],"opens_at"?: string,"organization_id"?: string,"unassigned_clients"?: number,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "access_thresholds_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: true
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
                 },"active_organizations": {
                   Row: {
                     "created_at": string,"created_by": string | null,"organization_id": string,"updated_at": string,"updated_by": string | null,"user_id": string
@@ -55,6 +75,130 @@ isOneToOne: false
 isOneToOne: false
       referencedRelation: "organizations"
       referencedColumns: ["id"]
+    }
+                  ]
+                },"attendance_marks": {
+                  Row: {
+                    "accuracy_meters": number | null,"actual_time": string | null,"created_at": string,"created_by": string | null,"device_id": string | null,"event": string,"id": string,"latitude": number | null,"longitude": number | null,"method": string | null,"organization_id": string,"place": string | null,"reason": string | null,"session_id": string,"status": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "accuracy_meters"?: number | null,"actual_time"?: string | null,"created_at"?: string,"created_by"?: string | null,"device_id"?: string | null,"event": string,"id"?: string,"latitude"?: number | null,"longitude"?: number | null,"method"?: string | null,"organization_id": string,"place"?: string | null,"reason"?: string | null,"session_id": string,"status": string
+                  }
+                  Update: {
+                    "accuracy_meters"?: number | null,"actual_time"?: string | null,"created_at"?: string,"created_by"?: string | null,"device_id"?: string | null,"event"?: string,"id"?: string,"latitude"?: number | null,"longitude"?: number | null,"method"?: string | null,"organization_id"?: string,"place"?: string | null,"reason"?: string | null,"session_id"?: string,"status"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "attendance_marks_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "sessions"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"authorization_codes": {
+                  Row: {
+                    "authorization_id": string,"client_id": string,"cpt_code": string,"during": unknown,"organization_id": string,"payer_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "authorization_id": string,"client_id": string,"cpt_code": string,"during": unknown,"organization_id": string,"payer_id": string
+                  }
+                  Update: {
+                    "authorization_id"?: string,"client_id"?: string,"cpt_code"?: string,"during"?: unknown,"organization_id"?: string,"payer_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "authorization_codes_authorization_fkey"
+      columns: ["organization_id","authorization_id","client_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "authorizations"
+      referencedColumns: ["organization_id","id","client_id","payer_id"]
+    },{
+      foreignKeyName: "authorization_codes_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "authorization_codes_cpt_code_fkey"
+      columns: ["cpt_code"]
+isOneToOne: false
+      referencedRelation: "cpt_codes"
+      referencedColumns: ["code"]
+    },{
+      foreignKeyName: "authorization_codes_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"authorization_entries": {
+                  Row: {
+                    "authorization_id": string,"booking_id": string,"entered_at": string,"entered_by": string | null,"id": number,"month_start": string,"organization_id": string,"overridden_units": number,"reason": string | null,"state": string,"units": number,"week_start": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "authorization_id": string,"booking_id": string,"entered_at"?: string,"entered_by"?: string | null,"id"?: never,"month_start": string,"organization_id": string,"overridden_units": number,"reason"?: string | null,"state": string,"units": number,"week_start": string
+                  }
+                  Update: {
+                    "authorization_id"?: string,"booking_id"?: string,"entered_at"?: string,"entered_by"?: string | null,"id"?: never,"month_start"?: string,"organization_id"?: string,"overridden_units"?: number,"reason"?: string | null,"state"?: string,"units"?: number,"week_start"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "authorization_entries_authorization_fkey"
+      columns: ["organization_id","authorization_id"]
+isOneToOne: false
+      referencedRelation: "authorizations"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"authorization_periods": {
+                  Row: {
+                    "authorization_id": string,"cap_units": number | null,"organization_id": string,"period": string,"period_start": string,"taken_units": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "authorization_id": string,"cap_units"?: number | null,"organization_id": string,"period": string,"period_start": string,"taken_units"?: number
+                  }
+                  Update: {
+                    "authorization_id"?: string,"cap_units"?: number | null,"organization_id"?: string,"period"?: string,"period_start"?: string,"taken_units"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "authorization_periods_authorization_fkey"
+      columns: ["organization_id","authorization_id"]
+isOneToOne: false
+      referencedRelation: "authorizations"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"authorizations": {
+                  Row: {
+                    "authorization_number": string,"client_id": string,"cpt_codes": (string)[],"created_at": string,"created_by": string | null,"ends_on": string,"expiring_days": number,"id": string,"kind": string,"low_balance_percent": number,"monthly_units": number | null,"organization_id": string,"overridden_units": number,"payer_id": string,"reserved_units": number,"scheduled_units": number,"starts_on": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"units": number | null,"updated_at": string,"updated_by": string | null,"used_units": number,"weekly_units": number | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "authorization_number": string,"client_id": string,"cpt_codes": (string)[],"created_at": string,"created_by"?: string | null,"ends_on": string,"expiring_days"?: number,"id"?: string,"kind"?: string,"low_balance_percent"?: number,"monthly_units"?: number | null,"organization_id": string,"overridden_units"?: number,"payer_id": string,"reserved_units"?: number,"scheduled_units"?: number,"starts_on": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"units"?: number | null,"updated_at": string,"updated_by"?: string | null,"used_units"?: number,"weekly_units"?: number | null
+                  }
+                  Update: {
+                    "authorization_number"?: string,"client_id"?: string,"cpt_codes"?: (string)[],"created_at"?: string,"created_by"?: string | null,"ends_on"?: string,"expiring_days"?: number,"id"?: string,"kind"?: string,"low_balance_percent"?: number,"monthly_units"?: number | null,"organization_id"?: string,"overridden_units"?: number,"payer_id"?: string,"reserved_units"?: number,"scheduled_units"?: number,"starts_on"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"units"?: number | null,"updated_at"?: string,"updated_by"?: string | null,"used_units"?: number,"weekly_units"?: number | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "authorizations_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "authorizations_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
     }
                   ]
                 },"availability_exceptions": {
@@ -183,14 +327,14 @@ isOneToOne: false
                   ]
                 },"client_coverages": {
                   Row: {
-                    "client_id": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"organization_id": string,"payer_id": string,"starts_on": string,"updated_at": string,"updated_by": string | null
+                    "client_id": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"member_id": string | null,"organization_id": string,"payer_id": string,"relationship_to_subscriber": string | null,"starts_on": string,"subscriber_date_of_birth": string | null,"subscriber_family_name": string | null,"subscriber_given_name": string | null,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "client_id": string,"created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id": string,"payer_id": string,"starts_on": string,"updated_at": string,"updated_by"?: string | null
+                    "client_id": string,"created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"member_id"?: string | null,"organization_id": string,"payer_id": string,"relationship_to_subscriber"?: string | null,"starts_on": string,"subscriber_date_of_birth"?: string | null,"subscriber_family_name"?: string | null,"subscriber_given_name"?: string | null,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"organization_id"?: string,"payer_id"?: string,"starts_on"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "client_id"?: string,"created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"member_id"?: string | null,"organization_id"?: string,"payer_id"?: string,"relationship_to_subscriber"?: string | null,"starts_on"?: string,"subscriber_date_of_birth"?: string | null,"subscriber_family_name"?: string | null,"subscriber_given_name"?: string | null,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -269,14 +413,14 @@ isOneToOne: false
                   ]
                 },"clients": {
                   Row: {
-                    "created_at": string,"created_by": string | null,"deleted_at": string | null,"full_name": string,"id": string,"organization_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null
+                    "address_line": string | null,"city": string | null,"created_at": string,"created_by": string | null,"date_of_birth": string | null,"deleted_at": string | null,"diagnosis_codes": (string)[],"family_name": string | null,"full_name": string,"given_name": string | null,"id": string,"organization_id": string,"phone": string | null,"postal_code": string | null,"sex": string | null,"state": string | null,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at": string,"created_by"?: string | null,"deleted_at"?: string | null,"full_name": string,"id"?: string,"organization_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null
+                    "address_line"?: string | null,"city"?: string | null,"created_at": string,"created_by"?: string | null,"date_of_birth"?: string | null,"deleted_at"?: string | null,"diagnosis_codes"?: (string)[],"family_name"?: string | null,"full_name": string,"given_name"?: string | null,"id"?: string,"organization_id": string,"phone"?: string | null,"postal_code"?: string | null,"sex"?: string | null,"state"?: string | null,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"full_name"?: string,"id"?: string,"organization_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null
+                    "address_line"?: string | null,"city"?: string | null,"created_at"?: string,"created_by"?: string | null,"date_of_birth"?: string | null,"deleted_at"?: string | null,"diagnosis_codes"?: (string)[],"family_name"?: string | null,"full_name"?: string,"given_name"?: string | null,"id"?: string,"organization_id"?: string,"phone"?: string | null,"postal_code"?: string | null,"sex"?: string | null,"state"?: string | null,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -335,17 +479,51 @@ isOneToOne: false
                   ]
                 },"cpt_codes": {
                   Row: {
-                    "code": string,"description": string,"unit_minutes": number
+                    "code": string,"description": string,"ends_on": string | null,"minimum_level": number,"starts_on": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "code": string,"description": string,"unit_minutes"?: number
+                    "code": string,"description": string,"ends_on"?: string | null,"minimum_level"?: number,"starts_on"?: string
                   }
                   Update: {
-                    "code"?: string,"description"?: string,"unit_minutes"?: number
+                    "code"?: string,"description"?: string,"ends_on"?: string | null,"minimum_level"?: number,"starts_on"?: string
                   }
                   Relationships: [
                     
+                  ]
+                },"credentials": {
+                  Row: {
+                    "code": string,"description": string,"level": number,"modifier": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "code": string,"description": string,"level": number,"modifier"?: string | null
+                  }
+                  Update: {
+                    "code"?: string,"description"?: string,"level"?: number,"modifier"?: string | null
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"documents": {
+                  Row: {
+                    "client_id": string,"content_type": string,"created_at": string,"created_by": string | null,"deleted_at": string | null,"deleted_by": string | null,"deletion_reason": string | null,"etag": string | null,"file_name": string,"id": string,"kind": string,"organization_id": string,"path": string,"size_bytes": number,"status": string,"status_changed_at": string,"status_changed_by": string | null,"stored_at": string | null,"title": string,"updated_at": string,"updated_by": string | null,"upload_expires_at": string,"visible_to_family": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "client_id": string,"content_type": string,"created_at": string,"created_by"?: string | null,"deleted_at"?: string | null,"deleted_by"?: string | null,"deletion_reason"?: string | null,"etag"?: string | null,"file_name": string,"id"?: string,"kind": string,"organization_id": string,"path"?: never,"size_bytes": number,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"stored_at"?: string | null,"title": string,"updated_at": string,"updated_by"?: string | null,"upload_expires_at"?: string,"visible_to_family"?: boolean
+                  }
+                  Update: {
+                    "client_id"?: string,"content_type"?: string,"created_at"?: string,"created_by"?: string | null,"deleted_at"?: string | null,"deleted_by"?: string | null,"deletion_reason"?: string | null,"etag"?: string | null,"file_name"?: string,"id"?: string,"kind"?: string,"organization_id"?: string,"path"?: never,"size_bytes"?: number,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"stored_at"?: string | null,"title"?: string,"updated_at"?: string,"updated_by"?: string | null,"upload_expires_at"?: string,"visible_to_family"?: boolean
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "documents_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    }
                   ]
                 },"idempotency_keys": {
                   Row: {
@@ -367,6 +545,26 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"mue_limits": {
+                  Row: {
+                    "cpt_code": string,"ends_on": string | null,"programme": string,"source": string,"starts_on": string,"units_per_day": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cpt_code": string,"ends_on"?: string | null,"programme": string,"source": string,"starts_on": string,"units_per_day": number
+                  }
+                  Update: {
+                    "cpt_code"?: string,"ends_on"?: string | null,"programme"?: string,"source"?: string,"starts_on"?: string,"units_per_day"?: number
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "mue_limits_cpt_code_fkey"
+      columns: ["cpt_code"]
+isOneToOne: false
+      referencedRelation: "cpt_codes"
+      referencedColumns: ["code"]
+    }
+                  ]
                 },"organizations": {
                   Row: {
                     "calls_per_minute": number,"cancellation_notice_hours": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"requires_mfa": boolean,"time_zone": string,"updated_at": string,"updated_by": string | null,"waitlist_offer_minutes": number
@@ -381,16 +579,80 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
-                },"payers": {
+                },"payer_modifiers": {
                   Row: {
-                    "allows_concurrent_supervision": boolean,"created_at": string,"created_by": string | null,"id": string,"name": string,"organization_id": string,"requires_cosignature": boolean,"updated_at": string,"updated_by": string | null
+                    "cpt_code": string | null,"created_at": string,"created_by": string | null,"credential": string | null,"ends_on": string | null,"id": string,"modifiers": (string)[],"organization_id": string,"payer_id": string,"place_of_service": string | null,"starts_on": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "allows_concurrent_supervision"?: boolean,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"organization_id": string,"requires_cosignature"?: boolean,"updated_at": string,"updated_by"?: string | null
+                    "cpt_code"?: string | null,"created_at": string,"created_by"?: string | null,"credential"?: string | null,"ends_on"?: string | null,"id"?: string,"modifiers": (string)[],"organization_id": string,"payer_id": string,"place_of_service"?: string | null,"starts_on": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "allows_concurrent_supervision"?: boolean,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"organization_id"?: string,"requires_cosignature"?: boolean,"updated_at"?: string,"updated_by"?: string | null
+                    "cpt_code"?: string | null,"created_at"?: string,"created_by"?: string | null,"credential"?: string | null,"ends_on"?: string | null,"id"?: string,"modifiers"?: (string)[],"organization_id"?: string,"payer_id"?: string,"place_of_service"?: string | null,"starts_on"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "payer_modifiers_cpt_code_fkey"
+      columns: ["cpt_code"]
+isOneToOne: false
+      referencedRelation: "cpt_codes"
+      referencedColumns: ["code"]
+    },{
+      foreignKeyName: "payer_modifiers_credential_fkey"
+      columns: ["credential"]
+isOneToOne: false
+      referencedRelation: "credentials"
+      referencedColumns: ["code"]
+    },{
+      foreignKeyName: "payer_modifiers_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "payer_modifiers_place_of_service_fkey"
+      columns: ["place_of_service"]
+isOneToOne: false
+      referencedRelation: "places_of_service"
+      referencedColumns: ["code"]
+    }
+                  ]
+                },"payer_rules": {
+                  Row: {
+                    "allows_concurrent_supervision": boolean,"cpt_code": string | null,"created_at": string,"created_by": string | null,"daily_unit_cap": number | null,"ends_on": string | null,"id": string,"organization_id": string,"payer_id": string,"pools_minutes": boolean,"requires_cosignature": boolean,"rounding": string,"starts_on": string,"telehealth_modifier": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "allows_concurrent_supervision"?: boolean,"cpt_code"?: string | null,"created_at": string,"created_by"?: string | null,"daily_unit_cap"?: number | null,"ends_on"?: string | null,"id"?: string,"organization_id": string,"payer_id": string,"pools_minutes"?: boolean,"requires_cosignature"?: boolean,"rounding"?: string,"starts_on": string,"telehealth_modifier"?: string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "allows_concurrent_supervision"?: boolean,"cpt_code"?: string | null,"created_at"?: string,"created_by"?: string | null,"daily_unit_cap"?: number | null,"ends_on"?: string | null,"id"?: string,"organization_id"?: string,"payer_id"?: string,"pools_minutes"?: boolean,"requires_cosignature"?: boolean,"rounding"?: string,"starts_on"?: string,"telehealth_modifier"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "payer_rules_cpt_code_fkey"
+      columns: ["cpt_code"]
+isOneToOne: false
+      referencedRelation: "cpt_codes"
+      referencedColumns: ["code"]
+    },{
+      foreignKeyName: "payer_rules_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"payers": {
+                  Row: {
+                    "created_at": string,"created_by": string | null,"id": string,"name": string,"no_show_uses_units": boolean,"organization_id": string,"programme": string,"requires_authorization": boolean,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"no_show_uses_units"?: boolean,"organization_id": string,"programme"?: string,"requires_authorization"?: boolean,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"no_show_uses_units"?: boolean,"organization_id"?: string,"programme"?: string,"requires_authorization"?: boolean,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -400,6 +662,20 @@ isOneToOne: false
       referencedRelation: "organizations"
       referencedColumns: ["id"]
     }
+                  ]
+                },"places_of_service": {
+                  Row: {
+                    "code": string,"description": string,"is_telehealth": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "code": string,"description": string,"is_telehealth"?: boolean
+                  }
+                  Update: {
+                    "code"?: string,"description"?: string,"is_telehealth"?: boolean
+                  }
+                  Relationships: [
+                    
                   ]
                 },"referrals": {
                   Row: {
@@ -571,6 +847,38 @@ isOneToOne: false
 isOneToOne: false
       referencedRelation: "organizations"
       referencedColumns: ["id"]
+    }
+                  ]
+                },"session_charges": {
+                  Row: {
+                    "cpt_code": string,"created_at": string,"created_by": string | null,"credential": string,"id": string,"kind": string,"minutes": number,"modifiers": (string)[],"mue_limit": number | null,"mue_units": number | null,"organization_id": string,"overridden_at": string | null,"overridden_by": string | null,"override_reason": string | null,"payer_id": string | null,"place_of_service": string | null,"rounded_minutes": number,"service_date": string,"session_id": string,"therapist_id": string,"units": number,"updated_at": string,"updated_by": string | null,"warnings": (string)[]
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cpt_code": string,"created_at": string,"created_by"?: string | null,"credential": string,"id"?: string,"kind": string,"minutes": number,"modifiers": (string)[],"mue_limit"?: number | null,"mue_units"?: number | null,"organization_id": string,"overridden_at"?: string | null,"overridden_by"?: string | null,"override_reason"?: string | null,"payer_id"?: string | null,"place_of_service"?: string | null,"rounded_minutes": number,"service_date": string,"session_id": string,"therapist_id": string,"units": number,"updated_at": string,"updated_by"?: string | null,"warnings": (string)[]
+                  }
+                  Update: {
+                    "cpt_code"?: string,"created_at"?: string,"created_by"?: string | null,"credential"?: string,"id"?: string,"kind"?: string,"minutes"?: number,"modifiers"?: (string)[],"mue_limit"?: number | null,"mue_units"?: number | null,"organization_id"?: string,"overridden_at"?: string | null,"overridden_by"?: string | null,"override_reason"?: string | null,"payer_id"?: string | null,"place_of_service"?: string | null,"rounded_minutes"?: number,"service_date"?: string,"session_id"?: string,"therapist_id"?: string,"units"?: number,"updated_at"?: string,"updated_by"?: string | null,"warnings"?: (string)[]
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "session_charges_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_charges_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "sessions"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_charges_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
     }
                   ]
                 },"session_groups": {
@@ -803,14 +1111,14 @@ isOneToOne: false
                   ]
                 },"sessions": {
                   Row: {
-                    "buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes": number | null,"cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"group_id": string | null,"id": string,"late_cancellation": boolean | null,"occurrence_start": string | null,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
+                    "actual_end_time": string | null,"actual_start_time": string | null,"attendance": string | null,"buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes": number | null,"cancellation_reason": string | null,"cancelled_by": string | null,"claim_id": string,"client_id": string,"client_lane": number,"corrected_at": string | null,"created_at": string,"created_by": string | null,"end_time": string,"group_id": string | null,"id": string,"late_cancellation": boolean | null,"occurrence_start": string | null,"organization_id": string,"place_of_service": string | null,"room_id": string | null,"series_id": string | null,"service_id": string,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"version": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
+                    "actual_end_time"?: string | null,"actual_start_time"?: string | null,"attendance"?: never,"buffer_after_minutes": number,"buffer_before_minutes": number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id": string,"client_id": string,"client_lane": number,"corrected_at"?: string | null,"created_at": string,"created_by"?: string | null,"end_time": string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id": string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"version"?: number
                   }
                   Update: {
-                    "buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
+                    "actual_end_time"?: string | null,"actual_start_time"?: string | null,"attendance"?: never,"buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"cancellation_notice_minutes"?: number | null,"cancellation_reason"?: string | null,"cancelled_by"?: string | null,"claim_id"?: string,"client_id"?: string,"client_lane"?: number,"corrected_at"?: string | null,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"group_id"?: string | null,"id"?: string,"late_cancellation"?: boolean | null,"occurrence_start"?: string | null,"organization_id"?: string,"place_of_service"?: string | null,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"version"?: number
                   }
                   Relationships: [
                     {
@@ -916,6 +1224,12 @@ isOneToOne: false
                   }
                   Relationships: [
                     {
+      foreignKeyName: "therapists_credential_fkey"
+      columns: ["credential"]
+isOneToOne: false
+      referencedRelation: "credentials"
+      referencedColumns: ["code"]
+    },{
       foreignKeyName: "therapists_organization_id_fkey"
       columns: ["organization_id"]
 isOneToOne: false
@@ -1014,7 +1328,7 @@ isOneToOne: false
                   ]
                 },"family_clients": {
                   Row: {
-                    "client_id": string | null,"full_name": string | null,"organization_id": string | null,"status": string | null
+                    "client_id": string | null,"organization_id": string | null,"status": string | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -1039,7 +1353,10 @@ isOneToOne: false
                 }
           }
           Functions: {
-            "add_exception":
+            "acknowledge_alert":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"add_exception":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "answer_offer":
@@ -1060,7 +1377,19 @@ isOneToOne: false
 "choose_organization":
 { Args: { "organization": string }; Returns: undefined
                            },
+"client_access_report":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"close_authorization":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"complete_session":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "confirm_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"correct_attendance":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "cosign_note":
@@ -1072,10 +1401,25 @@ isOneToOne: false
 "custom_access_token_hook":
 { Args: { "event": Json }; Returns: Json
                            },
+"delete_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "destroy_client_key":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"evv_records":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"find_documents":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"find_notes_to_cosign":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "find_open_times":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"finish_document":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "hold_sessions":
@@ -1112,12 +1456,21 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"list_no_show_candidates":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "list_service_account_tokens":
 { Args: { "account": string }; Returns: {
               "created_at": string,"expires_at": string,"last_used_at": string,"prefix": string,"revoked_at": string
             }[]
                            },
+"mark_no_show":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "move_session":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"override_mue":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "partner_sync":
@@ -1129,10 +1482,28 @@ isOneToOne: false
 "preview_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_access_alerts":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_authorization_alerts":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_authorizations":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_clients":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_consents":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_texts":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "release_summary":
@@ -1141,11 +1512,23 @@ isOneToOne: false
 "report_unreadable_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"request_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "revoke_service_account":
 { Args: { "account": string }; Returns: Json
                            },
 "rotate_service_account_token":
 { Args: { "account": string,"overlap_minutes"?: number }; Returns: Json
+                           },
+"save_authorization":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"save_client":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"save_coverage":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "save_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
@@ -1157,6 +1540,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "sign_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"start_session":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "substitute_therapist":

@@ -66,6 +66,9 @@ export function together<Schema extends z.ZodType>(schema: Schema, find: (fields
   );
 }
 
+/** Why more may be booked than was authorized; for admins, and on record. */
+export const authorizationOverride = z.strictObject({ reason: text(500) });
+
 export const required = (field: string): Issue => ({ path: [field], code: "required", message: "Required." });
 export const notAllowed = (field: string, why: string): Issue => ({
   path: [field],

@@ -1,6 +1,52 @@
 /**
  * Holdfast for apps: hold, confirm and cancel sessions; the contracts, errors, time zones and units that go with it.
  */
+export { MAX_ACCESS_PAGE } from "./access-report.ts";
+export {
+  type AccessAlert,
+  type AccessAlerts,
+  type AccessAlertsRequest,
+  type AccessEntry,
+  type AccessReport,
+  type AccessReportRequest,
+  type AcknowledgedAlert,
+  type AlertAcknowledgement,
+  acknowledgeAlert,
+  getAccessReport,
+  listAccessAlerts,
+} from "./access-report-client.ts";
+export {
+  type AttendanceCorrection,
+  completeSession,
+  correctAttendance,
+  type EvvPage,
+  type EvvRecordsRequest,
+  evvRecords,
+  listNoShowCandidates,
+  type MarkedSessions,
+  markNoShow,
+  type NoShowCandidates,
+  type NoShowCandidatesRequest,
+  type NoShowRequest,
+  type SessionCompletion,
+  type SessionStart,
+  startSession,
+  type VisitLocation,
+} from "./attendance-client.ts";
+export {
+  type Authorization,
+  type AuthorizationAlert,
+  type CloseAuthorizationRequest,
+  type ClosedAuthorization,
+  closeAuthorization,
+  type ListAuthorizationAlertsRequest,
+  type ListAuthorizationsRequest,
+  listAuthorizationAlerts,
+  listAuthorizations,
+  type SaveAuthorizationRequest,
+  type SavedAuthorization,
+  saveAuthorization,
+} from "./authorizations-client.ts";
 export {
   type AddExceptionRequest,
   availabilityRequestSchema,
@@ -23,6 +69,15 @@ export {
 export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
 export {
+  type Charge,
+  type ChargeInput,
+  type ChargeWarning,
+  deriveCharges,
+  type Rounding,
+  roundedMinutes,
+  units,
+} from "./charges.ts";
+export {
   type BookedSessions,
   bookSession,
   type CancelResult,
@@ -37,6 +92,23 @@ export {
   type SessionHoldRequest,
   type SessionsCancelRequest,
 } from "./client.ts";
+export {
+  type ClientPage,
+  type ClientRecord,
+  type ClientsByIdRequest,
+  type ClientsListRequest,
+  listClients,
+  type RowTexts,
+  readClients,
+  readTexts,
+  type SaveClientRequest,
+  type SaveCoverageRequest,
+  type SavedClient,
+  type SavedCoverage,
+  saveClient,
+  saveCoverage,
+  type TextsRequest,
+} from "./clients-client.ts";
 export {
   type Consent,
   type EndedConsent,
@@ -64,7 +136,27 @@ export {
   type Occurrence,
   type Session,
 } from "./contracts.ts";
-export { roundedMinutes, units } from "./cpt.ts";
+export {
+  DOCUMENT_BUCKET,
+  DOCUMENT_LINK_SECONDS,
+  type DocumentRequest,
+  documentKindSchema,
+  documentRequestSchema,
+  documentTypeSchema,
+  MAX_DOCUMENT_BYTES,
+} from "./documents.ts";
+export {
+  type ClientDocument,
+  type DocumentDeletion,
+  type DocumentLink,
+  type DocumentUpload,
+  deleteDocument,
+  finishDocument,
+  listDocuments,
+  readDocument,
+  type TitledDocument,
+  uploadDocument,
+} from "./documents-client.ts";
 export { type AppProblem, HoldfastError, isHoldfastError } from "./errors.ts";
 export { MAX_OCCURRENCES, MAX_SESSION_HOURS } from "./fields.ts";
 export {
@@ -81,13 +173,17 @@ export {
   type Visitor,
 } from "./guards.ts";
 export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
+export { type OverriddenMue, type OverrideMueRequest, overrideMue } from "./mue-override-client.ts";
 export { MAX_NOTE_LENGTH, type NoteRequest, noteRequestSchema } from "./notes.ts";
 export {
   cosignNote,
+  findNotesToCosign,
   type Note,
   type NoteReadRequest,
   type NoteSaveRequest,
   type NoteSignRequest,
+  type NotesToCosign,
+  type NotesToCosignRequest,
   type NoteWithText,
   readNotes,
   releaseSummary,

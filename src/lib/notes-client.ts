@@ -2,7 +2,9 @@
  * Session notes for apps: write, read, sign and co-sign them, and release a summary to the family.
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
+import type { z } from "zod";
 import { type CallOptions, call } from "./call.ts";
+import { callRpc } from "./call-rpc.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
 import {
   type Note as NoteOnTheWire,
@@ -10,6 +12,8 @@ import {
   type NoteWithText as NoteWithTextOnTheWire,
   noteResponseSchema,
   notesResponseSchema,
+  type notesToCosignRequestSchema,
+  notesToCosignSchema,
 } from "./notes.ts";
 
 type Action<Name extends NoteRequest["action"]> = Extract<NoteRequest, { action: Name }>;
@@ -22,6 +26,11 @@ export type NoteReadRequest = Camel<Omit<Action<"read">, "action">>;
 export type NoteSignRequest = Camel<Omit<Action<"sign">, "action">>;
 /** The summary to release. */
 export type SummaryReleaseRequest = Camel<Omit<Action<"release_summary">, "action">>;
+
+/** A page of the notes that wait for the caller's signature. */
+export type NotesToCosignRequest = Camel<z.input<typeof notesToCosignRequestSchema>>;
+/** The notes of a page, the longest waiting first; with `hasMore`, ask again with the last one's id as `afterNoteId`. */
+export type NotesToCosign = Camel<z.output<typeof notesToCosignSchema>>;
 
 /** A note without its text. */
 export type Note = Camel<NoteOnTheWire>;
@@ -89,6 +98,22 @@ export async function cosignNote(
   options: CallOptions = {},
 ): Promise<Note> {
   return act(supabase, { action: "cosign", ...request }, options);
+}
+
+/**
+ * The signed notes of those whom the caller supervises that wait for the second signature.
+ *
+ * @throws HoldfastError `forbidden` for who is no supervisor there, `validation_failed` (`limit`, `afterNoteId`),
+ *   `not_found`; and what every call may meet.
+ */
+export async function findNotesToCosign(
+  supabase: SupabaseClient,
+  request: NotesToCosignRequest,
+  options: CallOptions = {},
+): Promise<NotesToCosign> {
+  return fromWire(
+    await callRpc(supabase, "find_notes_to_cosign", toWire(request), notesToCosignSchema, options),
+  );
 }
 
 /**

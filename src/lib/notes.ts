@@ -83,6 +83,30 @@ export const noteResponseSchema = z.object({ data: z.object({ note: noteSchema }
 /** The answer to `read`: the notes of the session that the caller may read, the oldest first; or the one asked for. */
 export const notesResponseSchema = z.object({ data: z.object({ notes: z.array(noteWithTextSchema) }) });
 
+/** RPC `find_notes_to_cosign`: a page of at most `limit` (1 to 200, else 50) notes after the last one seen. */
+export const notesToCosignRequestSchema = z.strictObject({
+  organization_id: guid,
+  limit: z.int().min(1).max(200).optional(),
+  after_note_id: guid.optional(),
+});
+
+/** Signed notes that wait for the caller's signature, the longest waiting first. `has_more`: ask again after the last. */
+export const notesToCosignSchema = z.object({
+  notes: z.array(
+    z.object({
+      id: guid,
+      session_id: guid,
+      client_id: guid,
+      therapist_id: guid,
+      author_id: guid,
+      kind: noteKindSchema,
+      version: z.int(),
+      signed_at: instant,
+    }),
+  ),
+  has_more: z.boolean(),
+});
+
 export type NoteRequest = z.input<typeof noteRequestSchema>;
 export type Note = z.output<typeof noteSchema>;
 export type NoteWithText = z.output<typeof noteWithTextSchema>;

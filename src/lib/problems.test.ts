@@ -38,6 +38,8 @@ describe("the catalogue", () => {
       sessions_in_the_way: 409,
       group_full: 409,
       consent_required: 409,
+      authorization_missing: 409,
+      authorization_exhausted: 409,
       already_signed: 409,
       stale_version: 409,
       note_signed: 409,

@@ -86,6 +86,17 @@ export const PROBLEMS = {
     title: "A consent is missing",
     action: "Have the forms that forms names signed for the client, then send the request again.",
   },
+  authorization_missing: {
+    status: 409,
+    title: "The payer asks for an authorization",
+    action: "Enter the authorization, or choose a day that one covers; who may can override it.",
+  },
+  authorization_exhausted: {
+    status: 409,
+    title: "The authorized units do not suffice",
+    action:
+      "Show how many units are left (conflicts), book less or another week, or have the authorization extended; who may can override it.",
+  },
   already_signed: {
     status: 409,
     title: "This form is signed already",
@@ -175,13 +186,18 @@ export const fieldErrorSchema = z.object({ field: z.string(), code: z.string(), 
 
 /**
  * One thing that stands in the way: which of the occurrences asked for (from 0), whose time it is, what kind of claim
- * blocks (`hold`, `session`, `time_off`, `buffer`), and when that claim ends.
+ * blocks (`hold`, `session`, `time_off`, `buffer`), and when that claim ends. Of an authorization, what there is too little
+ * of (`units`, or those of a `week` or `month`, which begins at period_start), or that there is none (`missing`).
  */
 export const conflictSchema = z.object({
   occurrence: z.int().nonnegative(),
-  subject: z.enum(["therapist", "client", "room"]),
+  subject: z.enum(["therapist", "client", "room", "authorization"]),
   kind: z.string(),
   until: instant.nullish(),
+  authorization_id: z.guid().optional(),
+  needed_units: z.int().optional(),
+  remaining_units: z.int().optional(),
+  period_start: z.iso.date().optional(),
 });
 
 /** An open time near the one asked for; `occurrence` says for which of the occurrences. */
@@ -226,6 +242,8 @@ const EXTENSIONS = {
   sessions_in_the_way: plain.extend({ sessions: z.array(sessionInTheWaySchema).default([]) }),
   group_full: plain,
   consent_required: plain.extend({ forms: z.array(z.string()) }),
+  authorization_missing: conflicting,
+  authorization_exhausted: conflicting,
   already_signed: plain,
   stale_version: plain.extend({ version: z.int() }),
   note_signed: plain,

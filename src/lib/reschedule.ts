@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { sessionSchema } from "./contracts.ts";
 import {
+  authorizationOverride,
   duplicateIssues,
   type Fields,
   guid,
@@ -36,6 +37,7 @@ export const moveRequestSchema = together(
     therapist_id: guid.optional(),
     room_id: guid.nullable().optional(),
     override_availability: z.boolean().optional(),
+    authorization_override: authorizationOverride.optional(),
   }),
   timeIssues,
 );

@@ -4,7 +4,16 @@
  */
 import { z } from "zod";
 import { occurrenceSchema, recurrenceSchema, sessionSchema, skippedSchema, whenIssues } from "./contracts.ts";
-import { guid, instant, list, required, timeFields, timeZone, together } from "./fields.ts";
+import {
+  authorizationOverride,
+  guid,
+  instant,
+  list,
+  required,
+  timeFields,
+  timeZone,
+  together,
+} from "./fields.ts";
 import { conflictSchema } from "./problems.ts";
 
 /**
@@ -30,6 +39,7 @@ export const seriesRequestSchema = together(
     on_conflict: z.enum(["abort", "skip"]).default("abort"),
     preview: z.boolean().optional(),
     override_availability: z.boolean().optional(),
+    authorization_override: authorizationOverride.optional(),
   }),
   (fields) => [
     ...whenIssues(fields),

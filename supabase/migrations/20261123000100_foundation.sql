@@ -84,6 +84,24 @@ $$;
 comment on function app.refuse_change is
   'Refuses what its trigger fires on, for every role, under the name of a rule: its arguments are that name and the sentence.';
 
+create function app.grant_select_without_phi(target regclass)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  execute pg_catalog.format('grant select (%s) on %s to authenticated, service_role', (
+      select pg_catalog.string_agg(pg_catalog.quote_ident(attribute.attname), ', ' order by attribute.attnum)
+      from pg_catalog.pg_attribute attribute
+      where attribute.attrelid = target and attribute.attnum > 0 and not attribute.attisdropped
+        and coalesce(pg_catalog.col_description(target, attribute.attnum) !~ '^PHI: ', true)),
+    target);
+end
+$$;
+comment on function app.grant_select_without_phi is
+  'Used by migrations only: lets the API read a table but for its PHI, which RPCs read and put on record. To be called after '
+  'the columns of the table are commented, and again after one is added.';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Stamps
 -- ---------------------------------------------------------------------------------------------------------

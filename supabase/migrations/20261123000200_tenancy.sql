@@ -3,6 +3,7 @@
 -- Promises
 --   * A membership is read from user_roles in the statement that uses it: a revoked or expired role loses
 --     access at once, whatever the JWT still says.
+--   * So does who signs out, changes the password or is banned, and a session that is too old: app.caller.
 --   * The JWT claim org_id narrows what a user of several organizations sees; it never grants anything.
 --   * Roles are never deleted: who had which role, when, and by whom stays on record.
 
@@ -126,6 +127,9 @@ insert into public.role_permissions (role, permission) values
   ('internal_ops', 'manage_availability'),
   ('admin', 'manage_availability'),
   ('admin', 'override_availability'),
+  ('internal_ops', 'manage_authorizations'),
+  ('admin', 'manage_authorizations'),
+  ('admin', 'override_authorization'),
   ('admin', 'archive_clients'),
   ('admin', 'manage_roles'),
   ('admin', 'manage_service_accounts'),
@@ -153,10 +157,42 @@ insert into public.role_permissions (role, permission) values
 -- ---------------------------------------------------------------------------------------------------------
 -- "May this user": the one place that answers it
 -- ---------------------------------------------------------------------------------------------------------
--- Each answers only about auth.uid(). org_ids_with_role is security definer because it reads user_roles on behalf
+-- Each answers only about app.caller(). org_ids_with_role is security definer because it reads user_roles on behalf
 -- of policies, those of user_roles among them; the others stand on it. plpgsql stable in the array form: evaluated
 -- once a statement as an InitPlan, where a per-row form costs two orders of magnitude. For the same reason a helper
 -- puts what another helper answers into a variable first: in a WHERE it may be asked for every row.
+
+create function app.caller()
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  -- The same as in supabase/config.toml, [auth.sessions]: Auth asks at a refresh, this in between.
+  longest constant interval := '12 hours';
+  longest_idle constant interval := '30 minutes';
+  claims constant jsonb := auth.jwt();
+  claimed_user constant uuid := claims ->> 'sub';
+  claimed_session constant uuid := claims ->> 'session_id';
+begin
+  return (
+    select login.id
+    from auth.sessions session
+    join auth.users login on login.id = session.user_id
+    where session.id = claimed_session
+      and session.user_id = claimed_user
+      and session.created_at > now() - longest
+      -- Auth keeps this time without a zone, in UTC.
+      and coalesce(session.refreshed_at at time zone 'UTC', session.created_at) > now() - longest_idle
+      and (session.not_after is null or session.not_after > now())
+      and (login.banned_until is null or login.banned_until <= now()));
+end
+$$;
+comment on function app.caller is
+  'The user of the token, if not banned and the token''s session is alive: not signed out, not too old, not idle for too '
+  'long. Otherwise null, also for a token without a session. Definer: reads auth.sessions and auth.users for policies.';
 
 create function app.org_ids_with_role(variadic roles text[])
 returns uuid[]
@@ -166,7 +202,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  caller uuid := auth.uid();
+  caller uuid := app.caller();
   active_organization uuid := nullif(auth.jwt() ->> 'org_id', '')::uuid;
 begin
   return array(
@@ -179,14 +215,11 @@ begin
       and (membership.expires_at is null or membership.expires_at > now())
       and (active_organization is null or membership.organization_id = active_organization)
       -- Who runs the platform no more has no use of a glass that was broken before.
-      and (membership.kind <> 'break_glass' or app.is_super_admin())
-      and not exists (
-        select from auth.users login where login.id = caller and login.banned_until > now()));
+      and (membership.kind <> 'break_glass' or app.is_super_admin()));
 end
 $$;
 comment on function app.org_ids_with_role is
-  'Organizations in which the caller, if not banned, has one of the roles now. Definer: reads user_roles and '
-  'auth.users for policies.';
+  'Organizations in which the caller has one of the roles now. Definer: reads user_roles for policies.';
 
 create function app.is_super_admin()
 returns boolean
@@ -196,22 +229,20 @@ security definer
 set search_path = ''
 as $$
 declare
-  caller uuid := auth.uid();
+  caller uuid := app.caller();
 begin
   return auth.jwt() ->> 'aal' = 'aal2' and exists (
     select
     from public.user_roles membership
-    join auth.users login on login.id = membership.user_id
     where membership.user_id = caller
       and membership.role = 'super_admin'
       and membership.organization_id is null
       and membership.revoked_at is null
-      and (membership.expires_at is null or membership.expires_at > now())
-      and (login.banned_until is null or login.banned_until <= now()));
+      and (membership.expires_at is null or membership.expires_at > now()));
 end
 $$;
 comment on function app.is_super_admin is
-  'Whether the caller runs the platform, with a second factor. Definer: reads user_roles and auth.users for policies.';
+  'Whether the caller runs the platform, with a second factor. Definer: reads user_roles for policies.';
 
 create function app.org_ids_needing_second_factor()
 returns uuid[]
@@ -298,7 +329,7 @@ $$;
 comment on function app.user_has_role_for_org is 'Whether the caller has one of the roles in the organization now.';
 
 grant execute on function
-  app.org_ids_with_role, app.org_ids, app.org_ids_with_permission, app.user_has_role_for_org, app.is_super_admin,
+  app.caller, app.org_ids_with_role, app.org_ids, app.org_ids_with_permission, app.user_has_role_for_org, app.is_super_admin,
   app.org_ids_needing_second_factor
 to authenticated;
 
@@ -316,8 +347,8 @@ grant
   insert (name, time_zone, requires_mfa),
   update (name, time_zone, requires_mfa, cancellation_notice_hours, waitlist_offer_minutes)
 on public.organizations to authenticated;
+select app.grant_select_without_phi('public.user_roles');
 grant
-  select,
   insert (organization_id, user_id, role, kind, reason, expires_at),
   update (expires_at, revoked_at)
 on public.user_roles to authenticated;
@@ -326,7 +357,7 @@ grant select,
   insert (id, name, time_zone, requires_mfa, calls_per_minute, cancellation_notice_hours, waitlist_offer_minutes),
   update (name, time_zone, requires_mfa, calls_per_minute, cancellation_notice_hours, waitlist_offer_minutes)
 on public.organizations to service_role;
-grant select,
+grant
   insert (organization_id, user_id, role, kind, reason, granted_by, expires_at),
   update (expires_at, revoked_at)
 on public.user_roles to service_role;
@@ -362,7 +393,7 @@ create policy second_factor on public.organizations as restrictive
 create policy "users see their own roles and admins those of the organization" on public.user_roles
   for select to authenticated
   using (
-    user_id = (select auth.uid())
+    user_id = (select app.caller())
     or organization_id = any ((select app.org_ids_with_role('admin'))::uuid[])
   );
 

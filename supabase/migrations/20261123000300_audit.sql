@@ -6,7 +6,8 @@
 --     superuser, is found out by the seals (audit.seals).
 --   * A refusal is on record although what it attempted was undone.
 --   * Every event is of a known type (audit.event_types).
---   * No PHI: ids, codes and counts only.
+--   * No PHI: ids, codes and counts only. Of the reads and refused reads of a client's record, also the address that they came
+--     from, which nobody but the subject access report gives out.
 
 create schema audit;
 comment on schema audit is 'Append-only event log. Not exposed by the API: read through RPCs.';
@@ -40,12 +41,17 @@ create table audit.events (
   request_id text default substring(
     nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-request-id' from '^[A-Za-z0-9._-]{1,64}$'),
   details jsonb not null default '{}',
-  -- The transaction that wrote it: what sealing goes by (audit.seal).
+  client_id uuid,
+  ip inet,
+  user_agent text,
+  -- The transaction that wrote it: what sealing goes by (audit.seal). In another cluster more is added (audit.continue_trail).
   written_in xid8 not null default pg_current_xact_id(),
   primary key (id, occurred_at),
   constraint events_action_form check (action ~ '^[a-z_]+\.[a-z_]+$'),
   constraint events_decision_known check (decision in ('allow', 'deny')),
   constraint events_deny_has_code check (decision = 'allow' or code is not null),
+  -- So that the subject access report misses none.
+  constraint events_read_names_client check (client_id is not null or action not like '%.read' or decision = 'deny'),
   -- Sealing writes the moment as a number.
   constraint events_occurred_at_finite check (isfinite(occurred_at))
 ) partition by range (occurred_at);
@@ -53,6 +59,13 @@ comment on table audit.events is
   'One row an event, a partition a month (UTC). actor_id is null for automation and for plain SQL.';
 comment on column audit.events.code is 'For a deny: the problem code that the caller was given.';
 create index events_organization_id_occurred_at_idx on audit.events (organization_id, occurred_at desc);
+comment on column audit.events.client_id is
+  'Whose record was read, or refused to be: written by app.record_access and app.refusal, null for everything else.';
+comment on column audit.events.ip is 'PHI: the address that a read, or a refused one, came from.';
+comment on column audit.events.user_agent is 'PHI: what the browser or app of a read, or a refused one, called itself.';
+-- Partial, so that bookings do not pay for them. The report reads the first, the detection of unusual access the second.
+create index events_client_id_id_idx on audit.events (client_id, id) where client_id is not null;
+create index events_accesses_idx on audit.events (organization_id, occurred_at) where client_id is not null or decision = 'deny';
 create index events_written_in_id_idx on audit.events (written_in, id);
 create trigger append_only before update or delete or truncate on audit.events
   for each statement execute function audit.refuse_change();
@@ -124,6 +137,8 @@ select audit.ensure_partitions();
 create table audit.event_types (
   name text primary key,
   summary text not null,
+  -- A name that ends so is a read of a client's record: audit.events then has its client_id.
+  reads_client boolean not null generated always as (name like '%.read') stored,
   constraint event_types_name_form check (name ~ '^[a-z_]+\.[a-z_]+$')
 );
 comment on table audit.event_types is 'The names that audit.events.action takes. They are added by migrations, and never taken away.';
@@ -149,6 +164,56 @@ comment on function audit.add_event_types is
   'Used by migrations only: {"name": "summary"} of the types of events that the domain writes. No other is accepted.';
 
 -- ---------------------------------------------------------------------------------------------------------
+-- Access to a client's record
+-- ---------------------------------------------------------------------------------------------------------
+
+create function audit.denies_access(code text)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+  select code in ('forbidden', 'not_found', 'mfa_required')
+$$;
+comment on function audit.denies_access is
+  'Whether the code of a refusal says that somebody reached for what is not theirs, rather than for what cannot be.';
+
+create function app.record_accesses(
+  organization uuid, action text, of_table text, of_rows uuid[], clients uuid[], details jsonb default '{}',
+  denied uuid[] default '{}')
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into audit.events (
+    organization_id, action, decision, code, table_name, row_id, client_id, details, ip, user_agent)
+  select organization, record_accesses.action,
+    case when access.row_id = any (denied) then 'deny' else 'allow' end,
+    case when access.row_id = any (denied) then 'not_found' end,
+    of_table, access.row_id, access.client_id, record_accesses.details, caller.address, caller.agent
+  from unnest(of_rows, clients) access (row_id, client_id)
+  cross join (select app.caller_address(), left(app.request_header('user-agent'), 500)) caller (address, agent);
+end
+$$;
+comment on function app.record_accesses is
+  'Puts on record that the caller read rows of clients'' records, an event a row, and from where the request came. Those of '
+  'denied were asked for and not given.';
+
+create function app.record_access(
+  organization uuid, action text, of_table text, of_row uuid, client uuid, details jsonb default '{}')
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform app.record_accesses(organization, action, of_table, array[of_row], array[client], details);
+end
+$$;
+comment on function app.record_access is
+  'Puts on record that the caller read something of a client''s record, or worked in it, and from where the request came.';
+
+-- ---------------------------------------------------------------------------------------------------------
 -- Reading
 -- ---------------------------------------------------------------------------------------------------------
 
@@ -169,7 +234,8 @@ begin
   end if;
   return query
     select event.id, event.occurred_at, event.organization_id, event.actor_id, event.action, event.decision,
-      event.code, event.table_name, event.row_id, event.request_id, event.details, event.written_in
+      event.code, event.table_name, event.row_id, event.request_id, event.details, event.client_id, event.ip, event.user_agent,
+      event.written_in
     from audit.events event
     where event.organization_id = organization and (before_id is null or event.id < before_id)
     order by event.id desc
@@ -211,7 +277,8 @@ declare
 begin
   return query
     select event.id, event.occurred_at, event.organization_id, event.actor_id, event.action, event.decision,
-      event.code, event.table_name, event.row_id, event.request_id, event.details, event.written_in
+      event.code, event.table_name, event.row_id, event.request_id, event.details, event.client_id, event.ip, event.user_agent,
+      event.written_in
     from audit.events event
     where event.decision = 'deny'
       -- Here and not in the caller, so that only the months asked for are read.

@@ -14,7 +14,7 @@
 -- holds up the sealing of what was written since it began, and nothing else.
 --
 -- Transaction ids go on through backups, point-in-time recovery and pg_upgrade, but begin anew where a dump is loaded into
--- another cluster: audit.seal refuses to go on there, and docs/audit.md says what to do.
+-- another cluster. There audit.continue_trail begins an era: from then on what it adds to them makes them greater than all before.
 
 create table audit.seals (
   number bigint primary key,
@@ -81,7 +81,7 @@ begin
   return sha256('\x00'::bytea || audit.encode_fields(
     event.id::text, audit.microseconds(event.occurred_at), event.organization_id::text, event.actor_id::text, event.action,
     event.decision, event.code, event.table_name, event.row_id::text, event.request_id, event.details::text,
-    event.written_in::text));
+    event.client_id::text, event.ip::text, event.user_agent, event.written_in::text));
 end
 $$;
 comment on function audit.leaf_hash is 'The hash of a whole event: sha256 of 0x00 and its fields in the order of the table.';
@@ -123,6 +123,48 @@ $$;
 comment on function audit.seal_hash is
   'The hash of a seal: sha256 of 0x02 and its fields in the order of the table, without the leaf hashes, which the root is of.';
 
+-- ---------------------------------------------------------------------------------------------------------
+-- Eras
+-- ---------------------------------------------------------------------------------------------------------
+
+create table audit.eras (
+  number integer primary key,
+  added bigint not null,
+  began_at timestamptz not null default clock_timestamp(),
+  constraint eras_number_positive check (number > 0),
+  constraint eras_added_positive check (added > 0)
+);
+comment on table audit.eras is
+  'Where the trail went on in another cluster: what is added to its transaction ids in written_in. The first cluster has no row.';
+alter table audit.eras enable row level security;
+create trigger append_only before update or delete or truncate on audit.eras
+  for each statement execute function audit.refuse_change();
+
+create function audit.continue_trail()
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  last_number bigint;
+begin
+  -- Nobody writes an event between the greatest number that there is and the first of the new era.
+  lock table audit.events in access exclusive mode;
+  last_number := greatest(
+    (select max(event.written_in::text::bigint) from audit.events event),
+    (select max(seal.last_written_in::text::bigint) from audit.seals seal), 1);
+  insert into audit.eras (number, added)
+  select coalesce(max(era.number), 0) + 1, last_number from audit.eras era;
+  execute format(
+    'alter table audit.events alter column written_in set default ((pg_current_xact_id()::text::bigint + %s)::text::xid8)', last_number);
+  insert into audit.events (action, details) values ('trail.continued', jsonb_build_object('added', last_number));
+  return last_number;
+end
+$$;
+comment on function audit.continue_trail is
+  'Once a dump is loaded into another cluster, before anybody writes: lets the trail go on there. Returns what is added to '
+  'transaction ids.';
+
 create function audit.seal(at_most integer default 100, batch_size integer default 4096)
 returns integer
 language plpgsql
@@ -153,11 +195,12 @@ begin
   end if;
   seal.format := 1;
 
-  finished_below := pg_snapshot_xmin(pg_current_snapshot());
+  finished_below := (
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint + coalesce((select max(era.added) from audit.eras era), 0))::text::xid8;
   if seal.last_written_in >= finished_below then
     raise exception using errcode = '55000',
       message = 'the database counts transactions from a lower number than when it sealed last',
-      hint = 'A dump that is loaded into another cluster does this: see docs/audit.md.';
+      hint = 'A dump that is loaded into another cluster does this: npm run audit -- continue (docs/audit.md).';
   end if;
 
   while made < at_most loop

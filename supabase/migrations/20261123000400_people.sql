@@ -7,7 +7,7 @@
 --   * A therapist sees the clients on whose care team they are today, a supervisor also those of the therapists they
 --     supervise today, a psychiatrist those assigned for review; schedulers and admins see their organization's;
 --     families and referring practices see views of their own (families.sql). Nobody else sees a client.
---   * Clients are never deleted: they are archived.
+--   * Clients are never deleted: they are archived. Who they are is PHI: no API role reads it but by RPCs, on record.
 
 create table public.therapists (
   id uuid primary key default gen_random_uuid(),
@@ -25,7 +25,6 @@ create table public.therapists (
   constraint therapists_organization_id_id_key unique (organization_id, id),
   constraint therapists_one_per_user unique (organization_id, user_id),
   constraint therapists_display_name_length check (length(display_name) between 1 and 200),
-  constraint therapists_credential_known check (credential in ('BT', 'RBT', 'BCaBA', 'BCBA', 'BCBA-D', 'MD')),
   constraint therapists_status_known check (status in ('active', 'inactive'))
 );
 comment on table public.therapists is 'A person whose time is booked to deliver services; user_id when they have a login.';
@@ -50,7 +49,9 @@ create table public.clients (
   constraint clients_archived_when_deleted check (deleted_at is null or status = 'archived')
 );
 comment on table public.clients is 'A person who receives services. Archived, never deleted.';
-comment on column public.clients.full_name is 'PHI: the client''s name.';
+comment on column public.clients.full_name is 'PHI: the client''s name, as the clinic writes it.';
+-- One order for the list, for a search in it and for its pages; "C", so that it is the same on every machine.
+create index clients_by_name_idx on public.clients (organization_id, (lower(full_name) collate "C"), id);
 select app.add_stamps('public.clients', 'status');
 
 create table public.rooms (
@@ -355,11 +356,12 @@ grant select,
   insert (id, organization_id, user_id, display_name, credential),
   update (user_id, display_name, credential, status)
 on public.therapists to authenticated, service_role;
-grant select,
+-- Users write clients by RPCs (save_client, archive_client).
+select app.grant_select_without_phi('public.clients');
+grant
   insert (id, organization_id, full_name),
-  update (full_name)
-on public.clients to authenticated, service_role;
-grant update (status, deleted_at) on public.clients to service_role;
+  update (full_name, status, deleted_at)
+on public.clients to service_role;
 grant select,
   insert (id, organization_id, name),
   update (name)
@@ -421,14 +423,6 @@ create policy "admins add therapists" on public.therapists
   for insert to authenticated
   with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
 create policy "admins change therapists" on public.therapists
-  for update to authenticated
-  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
-  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
-
-create policy "admins add clients" on public.clients
-  for insert to authenticated
-  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
-create policy "admins change clients" on public.clients
   for update to authenticated
   using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
   with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));

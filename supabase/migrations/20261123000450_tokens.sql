@@ -24,19 +24,17 @@ set search_path = ''
 as $$
 begin
   if organization is null then
-    delete from public.active_organizations choice where choice.user_id = auth.uid();
+    delete from public.active_organizations choice where choice.user_id = app.caller();
     return;
   end if;
   -- Not app.org_ids(): the present token may be narrowed to another organization.
   if not exists (
     select
     from public.user_roles membership
-    where membership.user_id = auth.uid()
+    where membership.user_id = app.caller()
       and membership.organization_id = organization
       and membership.revoked_at is null
-      and (membership.expires_at is null or membership.expires_at > now())
-      and not exists (
-        select from auth.users login where login.id = membership.user_id and login.banned_until > now()))
+      and (membership.expires_at is null or membership.expires_at > now()))
   then
     raise exception using errcode = '42501', message = 'not a member of this organization';
   end if;
@@ -67,7 +65,7 @@ alter table public.active_organizations enable row level security;
 grant select (user_id, organization_id) on public.active_organizations to authenticated;
 create policy "users see their own choice" on public.active_organizations
   for select to authenticated
-  using (user_id = (select auth.uid()));
+  using (user_id = (select app.caller()));
 
 create function app.token_claims(of_user uuid)
 returns jsonb

@@ -10,22 +10,30 @@
 create table public.cpt_codes (
   code text primary key,
   description text not null,
-  unit_minutes integer not null default 15,
+  minimum_level smallint not null default 1,
+  starts_on date not null default '2019-01-01',
+  ends_on date,
   constraint cpt_codes_code_form check (code ~ '^[0-9]{4}[0-9T]$'),
-  constraint cpt_codes_unit_minutes_positive check (unit_minutes > 0)
+  constraint cpt_codes_description_length check (length(description) between 1 and 200),
+  constraint cpt_codes_minimum_level_range check (minimum_level between 1 and 4),
+  constraint cpt_codes_date_order check (ends_on >= starts_on)
 );
-comment on table public.cpt_codes is 'ABA procedure codes, described in our own words. Reference data, the same for everybody.';
-insert into public.cpt_codes (code, description) values
-  ('97151', 'Assessment by a qualified professional'),
-  ('97152', 'Supporting assessment by a technician'),
-  ('97153', 'One-to-one treatment by protocol'),
-  ('97154', 'Group treatment by protocol'),
-  ('97155', 'Treatment with protocol modification, may run beside 97153'),
-  ('97156', 'Caregiver guidance'),
-  ('97157', 'Guidance for several families'),
-  ('97158', 'Group treatment with protocol modification'),
-  ('0362T', 'Assessment with two or more technicians'),
-  ('0373T', 'Treatment with two or more technicians');
+comment on table public.cpt_codes is
+  'ABA procedure codes, all in units of 15 minutes, described in our own words. Reference data, the same for everybody.';
+comment on column public.cpt_codes.minimum_level is
+  'The least credential (credentials.level) that may bill the code: 1 a technician, 2 somebody with a degree.';
+comment on column public.cpt_codes.ends_on is 'The last day on which the code may be billed; null while it may.';
+insert into public.cpt_codes (code, description, minimum_level) values
+  ('97151', 'Assessment by a qualified professional', 2),
+  ('97152', 'Supporting assessment by a technician', 1),
+  ('97153', 'One-to-one treatment by protocol', 1),
+  ('97154', 'Group treatment by protocol', 1),
+  ('97155', 'Treatment with protocol modification, may run beside 97153', 2),
+  ('97156', 'Caregiver guidance', 2),
+  ('97157', 'Guidance for several families', 2),
+  ('97158', 'Group treatment with protocol modification', 2),
+  ('0362T', 'Assessment with two or more technicians', 1),
+  ('0373T', 'Treatment with two or more technicians', 1);
 
 create table public.services (
   id uuid primary key default gen_random_uuid(),
@@ -52,8 +60,7 @@ create table public.services (
   constraint services_client_lane_known check (client_lane in (0, 1)),
   constraint services_group_or_team check (not (is_group and is_team)),
   constraint services_group_capacity_range check (group_capacity between 2 and 50),
-  constraint services_credentials_known
-    check (credentials <@ '{BT,RBT,BCaBA,BCBA,BCBA-D,MD}' and credentials <> '{}')
+  constraint services_credentials_not_empty check (credentials <> '{}')
 );
 comment on table public.services is 'What an organization offers. service_code is the organization''s own name for it.';
 comment on column public.services.client_lane is
@@ -65,20 +72,6 @@ comment on column public.services.is_team is 'Whether several technicians share 
 comment on column public.services.credentials is 'Credentials that may deliver the service; null when any may.';
 create index services_cpt_code_idx on public.services (cpt_code);
 select app.add_stamps('public.services');
-
-create function app.units(minutes numeric)
-returns integer
-language plpgsql
-immutable
-strict
-set search_path = ''
-as $$
-begin
-  return floor((minutes + 7) / 15);
-end
-$$;
-comment on function app.units is
-  '15-minute units of a duration by the CPT midpoint rule: under 8 minutes 0, 8 to 22 1, 23 to 37 2, ...';
 
 alter table public.cpt_codes enable row level security;
 alter table public.services enable row level security;

@@ -299,11 +299,11 @@ alter table public.availability_exceptions enable row level security;
 alter table public.buffer_rules enable row level security;
 
 -- Hours and exceptions are written by RPCs, which say what stands in the way (set_availability, add_exception).
-grant select on public.therapist_availability, public.availability_exceptions to authenticated;
+grant select on public.therapist_availability to authenticated;
+select app.grant_select_without_phi('public.availability_exceptions');
 grant select,
   insert (organization_id, therapist_id, weekday, local_start, local_end, effective_from, effective_until, time_zone)
 on public.therapist_availability to service_role;
-grant select on public.availability_exceptions to service_role;
 grant select,
   insert (organization_id, client_id, weekday, local_start, local_end, effective_from, effective_until, time_zone),
   update (weekday, local_start, local_end, effective_from, effective_until, time_zone)

@@ -89,7 +89,8 @@ create type app.booking as (
   buffer_after_minutes smallint,
   slot_id uuid,
   start_time timestamptz,
-  end_time timestamptz
+  end_time timestamptz,
+  service_id uuid
 );
 
 -- Every booking asks these several times. They are plpgsql because it keeps its plans, and arrays because an

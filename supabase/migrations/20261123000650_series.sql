@@ -58,10 +58,11 @@ select app.add_stamps('public.session_series', 'status', 'version');
 alter table public.session_series enable row level security;
 grant select on public.session_series to authenticated, service_role;
 
-create policy "caseloads see series, care teams a team's, schedulers all" on public.session_series
+create policy "caseloads and reviewers see series, care teams a team's" on public.session_series
   for select to authenticated
   using (
     therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
+    or client_id = any ((select app.reviewed_client_ids())::uuid[])
     or (therapist_id is null and client_id = any ((select app.my_client_ids())::uuid[]))
     or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
   );

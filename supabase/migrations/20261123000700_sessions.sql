@@ -4,7 +4,9 @@
 --   * public.sessions is safe by itself: no therapist has two live sessions at once outside a group's slot.
 --   * The members of a group share its therapist, service and time, and are never more than its capacity. The members
 --     of a team share its client, service and time.
---   * A session's status moves only along app.session_transitions.
+--   * A session's status moves only along app.session_transitions, and no API role writes it but through RPCs.
+--   * What took place has its actual times, and nothing else has. Attendance is read off the status: there is no second truth.
+--   * No therapist was in two sessions at once, by the actual times either, outside a group's slot.
 
 create table public.session_groups (
   id uuid primary key default gen_random_uuid(),
@@ -89,6 +91,15 @@ create table public.sessions (
   occurrence_start timestamptz,
   status text not null default 'scheduled',
   place_of_service text,
+  actual_start_time timestamptz,
+  actual_end_time timestamptz,
+  attendance text generated always as (
+    case status
+      when 'completed' then 'attended'
+      when 'no_show' then 'no_show'
+      when 'cancelled' then 'cancelled_by_' || cancelled_by
+    end) stored,
+  corrected_at timestamptz,
   cancelled_by text,
   cancellation_reason text,
   cancellation_notice_minutes integer,
@@ -130,6 +141,15 @@ create table public.sessions (
   constraint sessions_status_known
     check (status in ('scheduled', 'in_progress', 'completed', 'no_show', 'cancelled')),
   constraint sessions_place_of_service_form check (place_of_service ~ '^[0-9]{2}$'),
+  constraint sessions_actual_time_order check (actual_end_time > actual_start_time),
+  constraint sessions_actual_at_most_a_day check (actual_end_time - actual_start_time <= interval '24 hours'),
+  constraint sessions_actual_time_finite check (isfinite(actual_start_time) and isfinite(actual_end_time)),
+  constraint sessions_actual_times_of_what_took_place check (
+    case status
+      when 'completed' then num_nonnulls(actual_start_time, actual_end_time) = 2
+      when 'in_progress' then actual_start_time is not null and actual_end_time is null
+      else num_nonnulls(actual_start_time, actual_end_time) = 0
+    end),
   constraint sessions_cancelled_by_known check (cancelled_by in ('therapist', 'client', 'clinic')),
   constraint sessions_cancelled_by_somebody check ((status = 'cancelled') = (cancelled_by is not null)),
   constraint sessions_cancellation_reason_length check (length(cancellation_reason) between 1 and 500),
@@ -138,10 +158,19 @@ create table public.sessions (
   -- Checked at the end of a statement: two sessions that change places would meet half-way.
   constraint sessions_no_overlap exclude using gist (
     therapist_id with =, tstzrange(start_time, end_time) with &&, slot_id with <>
-  ) where (status in ('scheduled', 'in_progress', 'completed')) deferrable initially immediate
+  ) where (status in ('scheduled', 'in_progress', 'completed')) deferrable initially immediate,
+  -- One that has not ended goes on for ever, so that no other begins.
+  constraint sessions_no_actual_overlap exclude using gist (
+    therapist_id with =, tstzrange(actual_start_time, actual_end_time) with &&, slot_id with <>
+  ) where (actual_start_time is not null) deferrable initially immediate
 ) with (fillfactor = 85);
 comment on table public.sessions is 'A booked session of one therapist with one client. Cancelled, never deleted.';
 comment on column public.sessions.cancellation_reason is 'PHI: free text.';
+comment on column public.sessions.actual_start_time is
+  'When it began: what is billed. The booked time stays as it is, and so do its claims.';
+comment on column public.sessions.attendance is
+  'attended, no_show, or cancelled_by_ whom; null while it is open. Derived, so that it cannot differ from the status.';
+comment on column public.sessions.corrected_at is 'When its marking was last corrected (correct_attendance).';
 comment on column public.sessions.slot_id is
   'The slot of its group or team, or one of its own: only members of a group or a team share a slot.';
 comment on column public.sessions.takes_every_lane is
@@ -264,11 +293,21 @@ select app.add_stamps('public.session_holds', 'status');
 create table app.session_transitions (
   from_status text not null,
   to_status text not null,
+  by_correction boolean not null default false,
   primary key (from_status, to_status)
 );
-comment on table app.session_transitions is 'The permitted moves of sessions.status.';
+comment on table app.session_transitions is
+  'The permitted moves of sessions.status; those by_correction only for who corrects what was marked (sessions.corrected_at).';
+insert into app.session_transitions (from_status, to_status, by_correction) values
+  ('in_progress', 'scheduled', true),
+  ('completed', 'scheduled', true),
+  ('completed', 'no_show', true),
+  ('no_show', 'scheduled', true),
+  ('no_show', 'completed', true);
 insert into app.session_transitions (from_status, to_status) values
   ('scheduled', 'in_progress'),
+  -- Marked when it was over, with both its times.
+  ('scheduled', 'completed'),
   ('scheduled', 'no_show'),
   ('scheduled', 'cancelled'),
   ('in_progress', 'completed'),
@@ -285,7 +324,8 @@ begin
   if not exists (
     select
     from app.session_transitions permitted
-    where permitted.from_status = old.status and permitted.to_status = new.status)
+    where permitted.from_status = old.status and permitted.to_status = new.status
+      and (not permitted.by_correction or new.corrected_at is distinct from old.corrected_at))
   then
     raise exception using
       errcode = 'check_violation',
@@ -308,16 +348,16 @@ alter table public.session_holds enable row level security;
 alter table public.session_groups enable row level security;
 alter table public.session_teams enable row level security;
 
-grant select on public.sessions, public.session_holds, public.session_groups, public.session_teams to authenticated;
--- A status moves along app.session_transitions, and no further: cancelling needs who cancelled, which the RPC asks.
-grant update (status) on public.sessions to authenticated;
-grant select,
+grant select on public.session_holds, public.session_groups, public.session_teams to authenticated;
+select app.grant_select_without_phi('public.sessions');
+-- Nobody updates a status or an actual time: marking and cancelling are RPCs', which ask who may. Automation with the secret
+-- key may bring in sessions of the past as they were.
+grant
   insert (
     organization_id, therapist_id, client_id, room_id, service_id, group_id, team_id, start_time, end_time, time_zone,
-    status, place_of_service, cancelled_by, cancellation_reason),
+    status, place_of_service, actual_start_time, actual_end_time, cancelled_by, cancellation_reason),
   update (
-    therapist_id, client_id, room_id, service_id, group_id, team_id, start_time, end_time, time_zone, status,
-    place_of_service, cancelled_by, cancellation_reason)
+    therapist_id, client_id, room_id, service_id, group_id, team_id, start_time, end_time, time_zone, place_of_service)
 on public.sessions to service_role;
 grant select,
   insert (organization_id, therapist_id, service_id, start_time, end_time, capacity),
@@ -335,19 +375,6 @@ create policy sessions_scoped_access on public.sessions
     therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
     or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
     or client_id = any ((select app.reviewed_client_ids())::uuid[])
-  );
-
-create policy "therapists mark their own sessions, schedulers every session" on public.sessions
-  for update to authenticated
-  using (
-    (therapist_id = any ((select app.my_therapist_ids())::uuid[])
-      and organization_id = any ((select app.org_ids_with_role('therapist', 'supervisor'))::uuid[]))
-    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
-  )
-  with check (
-    (therapist_id = any ((select app.my_therapist_ids())::uuid[])
-      and organization_id = any ((select app.org_ids_with_role('therapist', 'supervisor'))::uuid[]))
-    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin'))::uuid[])
   );
 
 create policy "holders see their holds, families their offers, schedulers all" on public.session_holds

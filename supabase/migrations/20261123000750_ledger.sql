@@ -71,7 +71,8 @@ as $$
 begin
   return row(
     0, hold.organization_id, hold.therapist_id, hold.client_id, hold.room_id, hold.client_lane, hold.takes_every_lane,
-    hold.buffer_before_minutes, hold.buffer_after_minutes, hold.slot_id, hold.start_time, hold.end_time)::app.booking;
+    hold.buffer_before_minutes, hold.buffer_after_minutes, hold.slot_id, hold.start_time, hold.end_time,
+    hold.service_id)::app.booking;
 end
 $$;
 comment on function app.booking_of_hold is 'What a hold takes of the calendar.';
@@ -86,7 +87,7 @@ begin
   return row(
     0, session.organization_id, session.therapist_id, session.client_id, session.room_id, session.client_lane,
     session.takes_every_lane, session.buffer_before_minutes, session.buffer_after_minutes, session.slot_id,
-    session.start_time, session.end_time)::app.booking;
+    session.start_time, session.end_time, session.service_id)::app.booking;
 end
 $$;
 comment on function app.booking_of_session is 'What a session takes of the calendar.';
@@ -194,8 +195,10 @@ begin
   if tg_op = 'INSERT' then
     perform app.write_claims(array(
       select claim from new_rows hold cross join lateral unnest(app.claims_of_hold(hold)) claim));
-    insert into audit.events (organization_id, action, table_name, row_id)
-    select hold.organization_id, 'hold.created', 'session_holds', hold.id from new_rows hold order by hold.start_time;
+    insert into audit.events (organization_id, action, table_name, row_id, details)
+    select hold.organization_id, 'hold.created', 'session_holds', hold.id, app.change_details(null, to_jsonb(hold))
+    from new_rows hold
+    order by hold.start_time;
     perform app.count_members(array(select hold.group_id from new_rows hold where hold.group_id is not null));
     return null;
   end if;
@@ -222,10 +225,27 @@ begin
   end if;
   perform app.replace_claims(changed, true, desired);
   if tg_op = 'UPDATE' then
-    insert into audit.events (organization_id, action, table_name, row_id)
-    select hold.organization_id, 'hold.' || hold.status, 'session_holds', hold.id
-    from new_rows hold
-    where (hold.id, hold.status) not in (select before.id, before.status from old_rows before)
+    insert into audit.events (organization_id, action, table_name, row_id, details)
+    select
+      (hold.versions[2] ->> 'organization_id')::uuid,
+      case when details -> 'after' ? 'status' then 'hold.' || (details #>> '{after,status}') else 'row.updated' end,
+      'session_holds', hold.id, details
+    from (
+      select version.id, array_agg(version.contents order by version.is_new) as versions
+      from (
+        select before.id, false, to_jsonb(before) from old_rows before
+        union all
+        select hold.id, true, to_jsonb(hold) from new_rows hold
+      ) version (id, is_new, contents)
+      group by version.id
+    ) hold
+    cross join lateral app.change_details(hold.versions[1], hold.versions[2]) details
+    where details is not null
+    order by (hold.versions[2] ->> 'start_time')::timestamptz;
+  else
+    insert into audit.events (organization_id, action, table_name, row_id, details)
+    select hold.organization_id, 'row.deleted', 'session_holds', hold.id, app.change_details(to_jsonb(hold), null)
+    from old_rows hold
     order by hold.start_time;
   end if;
   perform app.count_members(array(select hold.group_id from old_rows hold where hold.group_id is not null));
@@ -255,6 +275,18 @@ $$;
 comment on function app.end_turned_holds is
   'A session that takes over a hold''s claims confirms the hold: the two cannot be done apart.';
 
+create function app.session_event(status text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return 'session.' || case status when 'in_progress' then 'started' else status end;
+end
+$$;
+comment on function app.session_event is 'The type of the event that a session has come to a status.';
+
 create function app.keep_ledger_for_sessions()
 returns trigger
 language plpgsql
@@ -270,8 +302,9 @@ begin
   if tg_op = 'INSERT' then
     perform app.write_claims(array(
       select claim from new_rows session cross join lateral unnest(app.claims_of_session(session)) claim));
-    insert into audit.events (organization_id, action, table_name, row_id)
-    select session.organization_id, 'session.' || session.status, 'sessions', session.id
+    insert into audit.events (organization_id, action, table_name, row_id, details)
+    select session.organization_id, app.session_event(session.status), 'sessions', session.id,
+      app.change_details(null, to_jsonb(session))
     from new_rows session
     order by session.start_time;
     perform app.end_turned_holds(array(select session.claim_id from new_rows session));
@@ -295,21 +328,29 @@ begin
   end if;
   perform app.replace_claims(changed, false, desired);
   if tg_op = 'UPDATE' then
-    insert into audit.events (organization_id, action, table_name, row_id)
-    select session.organization_id, change.action, 'sessions', session.id
+    insert into audit.events (organization_id, action, table_name, row_id, details)
+    select session.organization_id, change.action, 'sessions', session.id, details
     from new_rows session
     join old_rows before on before.id = session.id
+    cross join lateral app.change_details(to_jsonb(before), to_jsonb(session)) details
     cross join lateral (
-      select 'session.' || session.status
-      where session.status <> before.status
-      union all
-      select 'session.moved'
-      where (session.therapist_id, session.client_id, session.room_id, session.start_time, session.end_time)
-        is distinct from (before.therapist_id, before.client_id, before.room_id, before.start_time, before.end_time)
+      select case
+        when details -> 'after' ? 'corrected_at' then 'session.corrected'
+        when details -> 'after' ? 'status' then app.session_event(session.status)
+        when details -> 'after' ?| '{therapist_id,client_id,room_id,start_time,end_time}' then 'session.moved'
+        else 'row.updated'
+      end
     ) change (action)
+    where details is not null
     order by session.start_time;
     perform app.end_turned_holds(array(select session.claim_id from new_rows session));
     perform app.count_members(array(select session.group_id from new_rows session where session.group_id is not null));
+  end if;
+  if tg_op = 'DELETE' then
+    insert into audit.events (organization_id, action, table_name, row_id, details)
+    select session.organization_id, 'row.deleted', 'sessions', session.id, app.change_details(to_jsonb(session), null)
+    from old_rows session
+    order by session.start_time;
   end if;
   perform app.count_members(array(select session.group_id from old_rows session where session.group_id is not null));
   return null;

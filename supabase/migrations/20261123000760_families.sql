@@ -59,7 +59,7 @@ select app.require_second_factor('public.referrals');
 -- ---------------------------------------------------------------------------------------------------------
 
 create function app.family_clients()
-returns table (client_id uuid, organization_id uuid, full_name text, status text)
+returns table (client_id uuid, organization_id uuid, status text)
 language plpgsql
 stable
 security definer
@@ -71,7 +71,7 @@ declare
   own uuid[] := app.guarded_client_ids();
 begin
   return query
-    select client.id, client.organization_id, client.full_name, client.status
+    select client.id, client.organization_id, client.status
     from public.clients client
     where client.id = any (own);
 end
@@ -79,10 +79,9 @@ $$;
 comment on function app.family_clients is 'Definer: families have no policy on clients; gives those of app.guarded_client_ids only.';
 
 create view public.family_clients with (security_invoker = true) as
-  select family.client_id, family.organization_id, family.full_name, family.status
+  select family.client_id, family.organization_id, family.status
   from app.family_clients() family;
-comment on view public.family_clients is 'For the role client: the clients the caller stands for.';
-comment on column public.family_clients.full_name is 'PHI: the client''s name.';
+comment on view public.family_clients is 'For the role client: the clients the caller stands for. Who they are: read_clients.';
 
 create function app.family_sessions()
 returns table (

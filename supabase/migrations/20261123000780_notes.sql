@@ -244,13 +244,13 @@ begin
     or exists (
       select
       from public.client_coverages coverage
-      join public.payers payer on payer.organization_id = coverage.organization_id and payer.id = coverage.payer_id
+      join public.payer_rules rule on rule.organization_id = coverage.organization_id and rule.payer_id = coverage.payer_id
       join public.organizations clinic on clinic.id = coverage.organization_id
       where coverage.organization_id = organization
         and coverage.client_id = client
-        and payer.requires_cosignature
-        and (now() at time zone clinic.time_zone)::date >= coverage.starts_on
-        and (coverage.ends_on is null or (now() at time zone clinic.time_zone)::date <= coverage.ends_on));
+        and rule.requires_cosignature
+        and (now() at time zone clinic.time_zone)::date <@ (
+          daterange(coverage.starts_on, coverage.ends_on, '[]') * daterange(rule.starts_on, rule.ends_on, '[]')));
 end
 $$;
 comment on function app.needs_cosignature is

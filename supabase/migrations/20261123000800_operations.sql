@@ -33,28 +33,40 @@ create table app.call_counts (
 comment on table app.call_counts is 'Calls per user in the current minute, for the rate limit.';
 alter table app.call_counts enable row level security;
 
-create function app.refusal(organization uuid, operation text, problem jsonb)
+create function app.refusal(organization uuid, operation text, problem jsonb, client uuid default null)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
+declare
+  denies_access boolean := coalesce(audit.denies_access(problem ->> 'code'), false);
 begin
-  insert into audit.events (organization_id, action, decision, code, table_name, details)
+  insert into audit.events (organization_id, action, decision, code, client_id, ip, user_agent, table_name, details)
   values (organization, 'rpc.' || operation, 'deny', problem ->> 'code',
+    case when denies_access then client end,
+    case when denies_access then app.caller_address() end,
+    case when denies_access then left(app.request_header('user-agent'), 500) end,
     -- What the operation would have written.
     case
       when operation in ('hold_sessions', 'preview_sessions', 'find_open_times', 'join_slot') then 'session_holds'
       when operation in (
         'confirm_sessions', 'cancel_sessions', 'move_session', 'swap_sessions', 'substitute_therapist', 'move_group'
       ) then 'sessions'
+      when operation in ('start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates') then 'sessions'
+      when operation = 'evv_records' then 'attendance_marks'
       when operation = 'update_series' then 'session_series'
       when operation = 'set_availability' then 'therapist_availability'
       when operation in ('add_exception', 'cancel_exception') then 'availability_exceptions'
       when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then 'waitlist_entries'
-      when operation = 'archive_client' then 'clients'
+      when operation in ('archive_client', 'client_access_report', 'read_clients', 'save_client') then 'clients'
+      when operation in ('read_access_alerts', 'acknowledge_alert') then 'access_alerts'
+      when operation = 'save_coverage' then 'client_coverages'
+      when operation ~ '_authorization' then 'authorizations'
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
-      when operation ~ 'note$|^release_summary$' then 'session_notes'
+      when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'
       when operation = 'destroy_client_key' then 'client_keys'
+      when operation ~ '_documents?$' then 'documents'
+      when operation = 'override_mue' then 'session_charges'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
     end,
@@ -62,7 +74,9 @@ begin
   return jsonb_build_object('problem', problem);
 end
 $$;
-comment on function app.refusal is 'Puts a refused call on record (codes and kinds only) and wraps its problem as the answer.';
+comment on function app.refusal is 
+  'Puts a refused call on record (codes and kinds only; of a refused access also whose record, and from where) and wraps its '
+  'problem as the answer.';
 
 create function app.rate_limited(minute timestamptz)
 returns jsonb
@@ -146,21 +160,58 @@ begin
       from public.consent_signatures signature
       where signature.id = (request ->> 'signature_id')::uuid),
     (select form.organization_id from public.consent_forms form where form.id = (request ->> 'form_id')::uuid),
+    (select it.organization_id from public.authorizations it where it.id = (request ->> 'authorization_id')::uuid),
     (select note.organization_id
       from public.session_notes note
       where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
+    (select document.organization_id from public.documents document where document.id = (request ->> 'document_id')::uuid),
+    (select alert.organization_id from public.access_alerts alert where alert.id = (request ->> 'alert_id')::uuid),
     (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end
 $$;
 comment on function app.target_organization is 'The organization whose rows a request is about; null when there is no such row.';
 
-create function app.admit_caller(organization uuid)
+create function app.client_of(organization uuid, request jsonb)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select client.id
+      from public.clients client
+      where client.organization_id = organization
+        and client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid),
+    (select note.client_id
+      from public.session_notes note
+      where note.organization_id = organization
+        and note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
+    (select signature.client_id
+      from public.consent_signatures signature
+      where signature.organization_id = organization and signature.id = (request ->> 'signature_id')::uuid),
+    (select session.client_id
+      from public.sessions session
+      where session.organization_id = organization
+        and session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid));
+exception
+  when data_exception then
+    return null;
+end
+$$;
+comment on function app.client_of is
+  'Whose record a request that is refused reached for, by the ids in it; null when it names none of the organization.';
+
+create function app.admit_caller(organization uuid, or_break_glass boolean default false)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-  if organization is null or not organization = any (app.org_ids()) then
+  if organization is null
+    or not organization = any (app.org_ids())
+      and not (or_break_glass and organization = any (app.org_ids_with_role('super_admin')))
+  then
     perform app.refuse('not_found', 'There is no such row in your organizations.');
   end if;
   if organization = any (app.org_ids_needing_second_factor()) then
@@ -214,6 +265,25 @@ end
 $$;
 comment on function app.replay is
   'The answer this key already has, null when it has none, or a refusal. Holds the key until the end of the transaction.';
+
+create function app.page_size(request jsonb, usual integer default 50, largest integer default 200)
+returns integer
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if coalesce(request -> 'limit', 'null') = 'null' then
+    return usual;
+  elsif jsonb_typeof(request -> 'limit') <> 'number' or request ->> 'limit' !~ '^[1-9][0-9]{0,3}$'
+    or (request ->> 'limit')::integer > largest
+  then
+    perform app.refuse_field('limit', 'invalid_value', format('Must be a whole number from 1 to %s.', largest));
+  end if;
+  return (request ->> 'limit')::integer;
+end
+$$;
+comment on function app.page_size is 'How many rows a page of a list has: the limit of the request, or the usual number.';
 
 create function app.impossible_value(rule text default null)
 returns jsonb

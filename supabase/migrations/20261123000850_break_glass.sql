@@ -12,7 +12,13 @@ create table public.access_alerts (
   actor_id uuid,
   grant_id uuid,
   note_id uuid,
-  acknowledged_at timestamptz,
+  window_start timestamptz,
+  window_end timestamptz,
+  figures jsonb,
+  status text not null default 'open',
+  acknowledged_reason text,
+  status_changed_at timestamptz not null,
+  status_changed_by uuid,
   created_at timestamptz not null,
   created_by uuid,
   updated_at timestamptz not null,
@@ -22,27 +28,58 @@ create table public.access_alerts (
     foreign key (organization_id, grant_id) references public.user_roles (organization_id, id),
   constraint access_alerts_note_fkey
     foreign key (organization_id, note_id) references public.session_notes (organization_id, id),
-  constraint access_alerts_kind_known check (kind in ('break_glass', 'note_unreadable'))
+  constraint access_alerts_kind_known check (kind in (
+    'break_glass', 'note_unreadable', 'many_clients', 'off_hours', 'unassigned_reads', 'repeated_denials')),
+  constraint access_alerts_status_known check (status in ('open', 'acknowledged')),
+  constraint access_alerts_acknowledged_with_reason check ((status = 'acknowledged') = (acknowledged_reason is not null)),
+  constraint access_alerts_reason_length check (length(acknowledged_reason) between 1 and 500),
+  -- Who did it, when, and how much: what is detected has all of them, and nothing else has a window.
+  constraint access_alerts_detected_is_whole check (
+    case when kind in ('many_clients', 'off_hours', 'unassigned_reads', 'repeated_denials')
+      then actor_id is not null and window_start < window_end and window_end is not null and figures is not null
+      else window_start is null and window_end is null and figures is null end)
 );
-comment on table public.access_alerts is 'What an organization''s admins should look at. The reason stands in the grant''s row.';
+comment on table public.access_alerts is
+  'What an organization''s admins should look at; acknowledged by acknowledge_alert. Why a role was taken stands in the grant''s row.';
+comment on column public.access_alerts.figures is 'Counts only, and what they were compared with: docs/unusual-access.md.';
+comment on column public.access_alerts.acknowledged_reason is 'PHI: free text, what the admin found. Read by read_access_alerts.';
+create index access_alerts_newest_idx on public.access_alerts (organization_id, created_at, id);
+-- The detection may look at a day as often as it likes.
+create unique index access_alerts_one_per_window_idx on public.access_alerts (organization_id, actor_id, kind, window_start)
+  where window_start is not null;
 create index access_alerts_grant_idx on public.access_alerts (organization_id, grant_id);
 create index access_alerts_note_idx on public.access_alerts (organization_id, note_id);
 -- Without a note it is a client's key that does not open: one open alert an organization.
 create unique index access_alerts_one_open_per_note_idx on public.access_alerts (organization_id, note_id)
-  nulls not distinct where kind = 'note_unreadable' and acknowledged_at is null;
-select app.add_stamps('public.access_alerts');
+  nulls not distinct where kind = 'note_unreadable' and status = 'open';
+select app.add_stamps('public.access_alerts', 'status');
 
 alter table public.access_alerts enable row level security;
-grant select, update (acknowledged_at) on public.access_alerts to authenticated;
-grant select on public.access_alerts to service_role;
+grant select (
+  id, organization_id, kind, actor_id, grant_id, note_id, window_start, window_end, figures, status, status_changed_at,
+  status_changed_by, created_at, created_by, updated_at, updated_by)
+on public.access_alerts to authenticated, service_role;
 create policy "admins see alerts" on public.access_alerts
   for select to authenticated
   using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
-create policy "admins acknowledge alerts" on public.access_alerts
-  for update to authenticated
-  using (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]))
-  with check (organization_id = any ((select app.org_ids_with_role('admin'))::uuid[]));
 select app.require_second_factor('public.access_alerts');
+
+create function app.announce_alerts()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform app.emit(raised.organization_id, 'access_alert.raised', raised.id, jsonb_build_object('kind', raised.kind))
+  from new_rows raised;
+  return null;
+end
+$$;
+comment on function app.announce_alerts is 'Tells of alerts outside, in the transaction that raises them. Definer: nobody writes the outbox.';
+create trigger announce_alerts after insert on public.access_alerts
+  referencing new table as new_rows
+  for each statement execute function app.announce_alerts();
 
 create function app.break_glass(organization uuid, reason text, minutes integer)
 returns jsonb
@@ -54,7 +91,7 @@ as $$
 declare
   granted public.user_roles;
 begin
-  if auth.uid() is null then
+  if app.caller() is null then
     return app.refusal(null, 'break_glass', '{"code": "unauthenticated"}');
   elsif not app.is_super_admin() then
     return app.refusal(organization, 'break_glass', '{"code": "forbidden"}');

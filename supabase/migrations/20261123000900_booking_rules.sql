@@ -283,6 +283,8 @@ as $$
   select case
     when conflicts -> 0 ->> 'subject' = 'therapist' and conflicts -> 0 ->> 'kind' in ('unavailable', 'time_off', 'buffer')
       then 'therapist_unavailable'
+    when conflicts -> 0 ->> 'subject' = 'authorization' and conflicts -> 0 ->> 'kind' = 'missing' then 'authorization_missing'
+    when conflicts -> 0 ->> 'subject' = 'authorization' then 'authorization_exhausted'
     else (conflicts -> 0 ->> 'subject') || '_conflict'
   end
 $$;
@@ -299,6 +301,16 @@ as $$
   where (conflict ->> 'occurrence')::integer = occurrence
 $$;
 comment on function app.conflicts_of_occurrence is 'The conflicts of one occurrence; null when it has none.';
+
+create function app.is_of_time(conflicts jsonb)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+  select conflicts -> 0 ->> 'subject' <> 'authorization'
+$$;
+comment on function app.is_of_time is 'Whether another time might help: where units are missing, none is offered.';
 
 create function app.retry_after(conflicts jsonb)
 returns integer
@@ -461,12 +473,12 @@ declare
 begin
   perform app.refuse(
     app.conflict_code(conflicts),
-    'The time is not open.',
+    case when app.is_of_time(conflicts) then 'The time is not open.' else 'The authorized units do not suffice.' end,
     jsonb_strip_nulls(jsonb_build_object(
       'conflicts', conflicts,
       'retry_after', app.retry_after(conflicts),
       'alternatives', case
-        when alone then app.alternatives(blocked, app.times_besides(bookings, blocked.index), ignoring)
+        when alone and app.is_of_time(conflicts) then app.alternatives(blocked, app.times_besides(bookings, blocked.index), ignoring)
         else '[]'
       end)));
 end

@@ -154,7 +154,7 @@ begin
     index, organization, therapist, client, room, service.client_lane,
     service.client_lane <> 0
       and app.bars_concurrency(organization, client, tstzrange(start_time, start_time, '[]')),
-    buffer.minutes_before, buffer.minutes_after, slot, start_time, end_time)::app.booking;
+    buffer.minutes_before, buffer.minutes_after, slot, start_time, end_time, service.id)::app.booking;
 end
 $$;
 comment on function app.booking_for is 'What a session of the service would take of the calendar, by the rules of today.';
@@ -231,7 +231,56 @@ comment on function app.plan_booking is
 -- Preview and hold
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.standing_conflicts(plan app.booking_plan, request jsonb, ignoring uuid[] default '{}')
+create function app.override_reason(organization uuid, request jsonb)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if request ->> 'authorization_override' is null then
+    return null;
+  elsif not organization = any (app.org_ids_with_permission('override_authorization')) then
+    perform app.refuse('forbidden', 'You may not book more than was authorized.');
+  end if;
+  return app.plain_text(request -> 'authorization_override', 'reason', 1, 500);
+end
+$$;
+comment on function app.override_reason is
+  'Why the caller, who may, books whatever was authorized; null when they do not ask to.';
+
+create function app.permit_override(organization uuid, request jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform set_config('app.authorization_override', coalesce(app.override_reason(organization, request), ''), true);
+end
+$$;
+comment on function app.permit_override is
+  'Lets what the transaction books from here on exceed what was authorized, if the request overrides that: app.follow_units.';
+
+create function app.record_overrides(organization uuid, request jsonb, table_name text, row_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into audit.events (organization_id, action, table_name, row_id)
+  select organization, overridden.action, record_overrides.table_name, record_overrides.row_id
+  from (values
+    ('availability.overridden', coalesce((request ->> 'override_availability')::boolean, false)),
+    ('authorization.overridden', request ->> 'authorization_override' is not null)
+  ) overridden (action, asked)
+  where overridden.asked;
+end
+$$;
+comment on function app.record_overrides is 'Puts on record what a request overrode.';
+
+create function app.standing_conflicts(
+  plan app.booking_plan, request jsonb, ignoring uuid[] default '{}', given_up uuid[] default '{}'
+)
 returns jsonb
 language plpgsql
 stable
@@ -240,20 +289,28 @@ as $$
 declare
   conflicts jsonb := app.conflicts(plan.bookings, ignoring);
 begin
-  if not coalesce((request ->> 'override_availability')::boolean, false) then
+  if coalesce((request ->> 'override_availability')::boolean, false) then
+    if not plan.organization_id = any (app.org_ids_with_permission('override_availability')) then
+      perform app.refuse('forbidden', 'You may not book outside of a therapist''s hours.');
+    end if;
+    conflicts := coalesce(
+      (select jsonb_agg(conflict) from jsonb_array_elements(conflicts) conflict where conflict ->> 'kind' <> 'unavailable'),
+      '[]');
+  end if;
+  if app.override_reason(plan.organization_id, request) is not null then
     return conflicts;
   end if;
-  if not plan.organization_id = any (app.org_ids_with_permission('override_availability')) then
-    perform app.refuse('forbidden', 'You may not book outside of a therapist''s hours.');
-  end if;
-  return coalesce(
-    (select jsonb_agg(conflict) from jsonb_array_elements(conflicts) conflict where conflict ->> 'kind' <> 'unavailable'),
-    '[]');
+  -- What is not booked for want of time takes no units.
+  return conflicts || app.unit_conflicts(array(
+    select booking
+    from unnest(plan.bookings) booking
+    where app.conflicts_of_occurrence(conflicts, booking.index) is null
+    order by booking.start_time), given_up);
 end
 $$;
 comment on function app.standing_conflicts is
-  'The conflicts of a plan. Who overrides availability, and may, is not kept by the hours a therapist works; by what is '
-  'claimed they are.';
+  'The conflicts of a plan, of time and of authorized units; the sessions given up draw none. Who overrides availability, and '
+  'may, is not kept by the hours a therapist works; by what is claimed they are.';
 
 create function app.skipped_occurrence(plan app.booking_plan, occurrence app.occurrence, reasons jsonb)
 returns jsonb
@@ -269,7 +326,7 @@ begin
     'occurrence', occurrence.index, 'start_time', occurrence.start_time, 'end_time', occurrence.end_time,
     'code', app.conflict_code(reasons),
     'alternatives', case
-      when cardinality(bookings) = 1 then app.alternatives(bookings[1], app.times_besides(plan.bookings, occurrence.index))
+      when cardinality(bookings) = 1 and app.is_of_time(reasons) then app.alternatives(bookings[1], app.times_besides(plan.bookings, occurrence.index))
       else '[]'
     end);
 end
@@ -284,7 +341,7 @@ set search_path = ''
 as $$
 declare
   plan app.booking_plan := app.plan_booking(organization, request);
-  conflicts jsonb := app.standing_conflicts(plan, request);
+  conflicts jsonb := app.standing_conflicts(plan, request, '{}', array[plan.moved_id]);
 begin
   return jsonb_build_object('occurrences', (
     select jsonb_agg(
@@ -427,7 +484,8 @@ begin
     from unnest(plan.bookings) booking
     cross join lateral (values (booking.therapist_id), (booking.client_id), (booking.room_id)) as subject (id)));
 
-  conflicts := app.standing_conflicts(plan, request);
+  conflicts := app.standing_conflicts(plan, request, '{}', array[plan.moved_id]);
+  perform app.permit_override(organization, request);
   blocked := array(
     select distinct (conflict ->> 'occurrence')::integer from jsonb_array_elements(conflicts) conflict);
   if blocked <> '{}' and (not skip_conflicts or cardinality(blocked) = cardinality(plan.occurrences)) then
@@ -445,10 +503,7 @@ begin
     plan, open_bookings,
     clock_timestamp() + make_interval(secs => coalesce((request ->> 'hold_seconds')::integer, 300)),
     batch, case when repeats then batch end);
-  if coalesce((request ->> 'override_availability')::boolean, false) then
-    insert into audit.events (organization_id, action, table_name, row_id)
-    values (organization, 'availability.overridden', 'session_holds', (held ->> 'hold_key')::uuid);
-  end if;
+  perform app.record_overrides(organization, request, 'session_holds', (held ->> 'hold_key')::uuid);
 
   -- After the holds are written, so that no alternative is in their way.
   select coalesce(jsonb_agg(app.skipped_occurrence(

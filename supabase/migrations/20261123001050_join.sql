@@ -248,7 +248,7 @@ begin
     (select jsonb_agg(conflict)
       from jsonb_array_elements(app.conflicts(array[booking])) conflict
       where not ((plan.service).is_group and members <> '{}' and conflict ->> 'kind' = 'unavailable')),
-    '[]');
+    '[]') || app.unit_conflicts(array[booking]);
   if conflicts <> '[]' then
     -- The time is the slot's: no other one would be a place in it.
     perform app.refuse(app.conflict_code(conflicts), 'The time is not open.', jsonb_strip_nulls(jsonb_build_object(

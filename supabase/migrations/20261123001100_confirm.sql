@@ -10,8 +10,6 @@ language plpgsql
 stable
 set search_path = ''
 as $$
-declare
-  units integer := app.units(extract(epoch from session.end_time - session.start_time) / 60);
 begin
   return (
     select jsonb_build_object(
@@ -21,7 +19,8 @@ begin
       'client_id', session.client_id,
       'room_id', session.room_id,
       'service_code', service.service_code,
-      'cpt_code', service.cpt_code,
+      'cpt_code', coalesce(charge.cpt_code, service.cpt_code),
+      'modifiers', coalesce(charge.modifiers, '{}'),
       'start_time', session.start_time,
       'end_time', session.end_time,
       'time_zone', session.time_zone,
@@ -30,15 +29,36 @@ begin
       'series_id', session.series_id,
       'group_id', session.group_id,
       'team_id', session.team_id,
-      'units', units,
-      'rounded_duration_minutes', units * code.unit_minutes,
+      'units', planned.units,
+      'rounded_duration_minutes', planned.units * 15,
       'version', session.version)
     from public.services service
-    join public.cpt_codes code on code.code = service.cpt_code
+    left join public.session_charges charge on charge.session_id = session.id and charge.kind = 'planned'
+    cross join lateral (values (coalesce(charge.units, app.planned_units(
+      session.organization_id, session.client_id, session.service_id, session.therapist_id, session.start_time,
+      session.end_time)))) as planned (units)
     where service.organization_id = session.organization_id and service.id = session.service_id);
 end
 $$;
-comment on function app.session_json is 'A session as the wire has it. units and rounded minutes follow the CPT midpoint rule.';
+comment on function app.session_json is
+  'A session as the wire has it, with the code, modifiers, units and rounded minutes of its planned charge. One that is only '
+  'previewed has no charge: the units it would take by itself. To be asked for after the statement that writes the session.';
+
+create function app.sessions_json(session_ids uuid[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select jsonb_agg(app.session_json(session) order by session.start_time, session.id)
+      from public.sessions session
+      where session.id = any (session_ids)),
+    '[]');
+end
+$$;
+comment on function app.sessions_json is 'Sessions as the wire has them, by their start.';
 
 create function app.check_confirmation(holds public.session_holds[], request jsonb)
 returns void
@@ -107,6 +127,31 @@ $$;
 comment on function app.refuse_ended_hold is
   'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now.';
 
+create function app.check_units_of_move(organization uuid, holds public.session_holds[], request jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  moves app.booking[] := array(select app.booking_of_hold(hold) from unnest(holds) hold where hold.session_id is not null);
+  conflicts jsonb;
+begin
+  if moves = '{}' then
+    return;
+  end if;
+  if app.override_reason(organization, request) is null then
+    conflicts := app.unit_conflicts(moves, array(select hold.session_id from unnest(holds) hold));
+    if conflicts <> '[]' then
+      perform app.refuse_conflicts(moves, conflicts);
+    end if;
+  end if;
+  perform app.permit_override(organization, request);
+  perform app.record_overrides(organization, request, 'session_holds', holds[1].id);
+end
+$$;
+comment on function app.check_units_of_move is
+  'Refuses a move to a day or week that lacks the units: a hold that moves a session reserves none, since the session has its own.';
+
 create function app.book_holds(organization uuid, hold_key uuid, request jsonb)
 returns jsonb
 language plpgsql
@@ -116,6 +161,7 @@ declare
   holds public.session_holds[] := array(
     select it from public.session_holds it where hold_key in (it.id, it.batch_key));
   ended public.session_holds;
+  booked uuid[];
   confirmed jsonb;
 begin
   perform app.lock_subjects(array(
@@ -141,6 +187,14 @@ begin
     where moved.status <> 'scheduled')
   then
     perform app.refuse_ended_hold(holds[1], 'session_not_scheduled');
+  elsif exists (
+    -- Whoever held it decided by what the session was then.
+    select
+    from unnest(holds) hold
+    join public.sessions moved on moved.id = hold.session_id
+    where moved.updated_at > hold.created_at)
+  then
+    perform app.refuse_ended_hold(holds[1], 'session_changed');
   end if;
   perform app.check_parties(
     organization, party.therapist_id, party.client_id, party.service, party.moments)
@@ -151,6 +205,7 @@ begin
     group by hold.therapist_id, hold.client_id, service
   ) party;
   perform app.check_confirmation(holds, request);
+  perform app.check_units_of_move(organization, holds, request);
 
   -- A session takes over its hold's claims, and with that the hold is confirmed (app.end_turned_holds).
   with detail as (
@@ -172,7 +227,7 @@ begin
       place_of_service = coalesce(detail.place_of_service, session.place_of_service)
     from detail
     where session.id = (detail.hold).session_id
-    returning session
+    returning session.id
   ),
   created as (
     insert into public.sessions as session (
@@ -186,16 +241,12 @@ begin
       (detail.hold).end_time, (detail.hold).time_zone, detail.place_of_service
     from detail
     where (detail.hold).session_id is null
-    returning session
-  ),
-  booked as (
-    select moved.session from moved
-    union all
-    select created.session from created
+    returning session.id
   )
-  select jsonb_agg(app.session_json(booked.session) order by (booked.session).start_time, (booked.session).id)
-  into confirmed
-  from booked;
+  select array_agg(written.id)
+  into booked
+  from (select moved.id from moved union all select created.id from created) written;
+  confirmed := app.sessions_json(booked);
   update public.session_series series
   set status = 'active'
   where series.id in (select hold.series_id from unnest(holds) hold) and series.status = 'held';
@@ -204,7 +255,7 @@ begin
     'session', confirmed -> 0,
     'sessions', confirmed,
     'rounded_duration_minutes', (
-      select sum((booked ->> 'rounded_duration_minutes')::integer) from jsonb_array_elements(confirmed) booked));
+      select sum((session ->> 'rounded_duration_minutes')::integer) from jsonb_array_elements(confirmed) session));
 end
 $$;
 comment on function app.book_holds is

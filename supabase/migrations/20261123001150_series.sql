@@ -352,10 +352,10 @@ begin
     'occurrence', blocked.index, 'start_time', blocked.start_time, 'end_time', blocked.end_time,
     'code', app.conflict_code(reasons),
     'conflicts', reasons,
-    'alternatives', app.alternatives(
-      blocked,
-      app.times_besides(bookings, blocked.index),
-      ignoring));
+    'alternatives', case
+      when app.is_of_time(reasons) then app.alternatives(blocked, app.times_besides(bookings, blocked.index), ignoring)
+      else '[]'
+    end);
 end
 $$;
 comment on function app.skipped_addition is

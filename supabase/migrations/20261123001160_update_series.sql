@@ -226,7 +226,9 @@ begin
   perform app.check_series_parties(edit, bookings);
   ignoring := app.slots_given_up(steps);
   conflicts := app.standing_conflicts(
-    row(organization, edit.service, edit.time_zone, null, edit.occurrences, bookings)::app.booking_plan, request, ignoring);
+    row(organization, edit.service, edit.time_zone, null, edit.occurrences, bookings)::app.booking_plan, request, ignoring,
+    array(select (step.session).id from unnest(steps) step where step.kind in ('move', 'drop')));
+  perform app.permit_override(organization, request);
   blocked := array(select distinct (conflict ->> 'occurrence')::integer from jsonb_array_elements(conflicts) conflict);
   -- What exists is not left behind, and an edit that leaves nothing of the series is none.
   if blocked <> '{}' and not is_preview and (
@@ -256,10 +258,7 @@ begin
   if not is_preview then
     edited.id := app.write_series(edit, edited);
     perform app.write_series_sessions(edit, steps, edited.id, added);
-    if coalesce((request ->> 'override_availability')::boolean, false) then
-      insert into audit.events (organization_id, action, table_name, row_id)
-      values (organization, 'availability.overridden', 'session_series', edited.id);
-    end if;
+    perform app.record_overrides(organization, request, 'session_series', edited.id);
     perform app.offer_freed_time(
       organization, array(select (step.session).id from unnest(steps) step where step.kind = 'drop'));
   end if;

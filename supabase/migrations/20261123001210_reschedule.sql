@@ -229,7 +229,7 @@ declare
       or (num_nonnulls((change.session).group_id, (change.session).team_id) = 1
         and ((change.place).start_time, (change.place).end_time)
           is distinct from ((change.session).start_time, (change.session).end_time)));
-  written jsonb;
+  written uuid[];
 begin
   if moved_slots <> '{}' then
     perform app.leave_the_ended(organization, moved_slots);
@@ -262,12 +262,10 @@ begin
       buffer_before_minutes = change.buffer_before_minutes, buffer_after_minutes = change.buffer_after_minutes
     from change
     where session.id = change.id
-    returning session
+    returning session.id
   )
-  select jsonb_agg(app.session_json(moved.session) order by (moved.session).start_time, (moved.session).id)
-  into written
-  from moved;
-  return coalesce(written, '[]');
+  select array_agg(moved.id) into written from moved;
+  return app.sessions_json(written);
 end
 $$;
 comment on function app.write_changes is 'Puts sessions, with their groups and teams, into their new places. Answers them as the wire has them.';
@@ -321,17 +319,15 @@ begin
 
   plan.organization_id := organization;
   plan.bookings := array(select change.place from unnest(changes) change);
-  conflicts := app.standing_conflicts(plan, request);
+  conflicts := app.standing_conflicts(plan, request, '{}', ids);
+  perform app.permit_override(organization, request);
   if num_nonnulls(named.group_id, named.team_id) = 1 then
     conflicts := app.places_held(organization, named.slot_id, 0) || conflicts;
   end if;
   if conflicts <> '[]' then
     perform app.refuse_conflicts(plan.bookings, conflicts, array[named.slot_id]);
   end if;
-  if coalesce((request ->> 'override_availability')::boolean, false) then
-    insert into audit.events (organization_id, action, table_name, row_id)
-    values (organization, 'availability.overridden', 'sessions', named_id);
-  end if;
+  perform app.record_overrides(organization, request, 'sessions', named_id);
   return jsonb_build_object('sessions', app.write_changes(organization, changes));
 end
 $$;
@@ -399,7 +395,8 @@ begin
   perform app.check_change(changes[2], 'other_session_id', 'other_session_id', 'other_session_id');
 
   bookings := array[changes[1].place, changes[2].place];
-  conflicts := app.conflicts(bookings, array[one.slot_id, other.slot_id]);
+  conflicts := app.conflicts(bookings, array[one.slot_id, other.slot_id])
+    || app.unit_conflicts(bookings, array[one.id, other.id]);
   if conflicts <> '[]' then
     -- Alternatives are for moving one of them: the other would be where it is.
     perform app.refuse_conflicts(bookings, conflicts);

@@ -208,6 +208,7 @@ begin
     booking := app.booking_for(
       0, organization, therapist, entry.client_id, null, plan.service, booking.slot_id,
       first_start, first_start + make_interval(mins => entry.duration_minutes));
+    continue when app.unit_conflicts(array[booking]) <> '[]';
     perform app.write_offer(
       plan, booking, least(clock_timestamp() + make_interval(mins => offer_minutes), first_start), entry.id);
     open_time := open_time - tstzmultirange(tstzrange(booking.start_time, booking.end_time));

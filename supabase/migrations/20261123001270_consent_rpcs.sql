@@ -180,8 +180,8 @@ begin
   from public.consent_signatures signature
   join public.consent_forms form on form.organization_id = signature.organization_id and form.id = signature.form_id
   where signature.organization_id = organization and signature.client_id = client;
-  insert into audit.events (organization_id, action, table_name, row_id, details)
-  values (organization, 'consent.read', 'clients', client, jsonb_build_object('rows', jsonb_array_length(found)));
+  perform app.record_access(
+    organization, 'consent.read', 'clients', client, client, jsonb_build_object('rows', jsonb_array_length(found)));
   return jsonb_build_object('client_id', client, 'consents', found);
 end
 $$;

@@ -202,8 +202,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  insert into audit.events (organization_id, action, table_name, row_id, details)
-  values (note.organization_id, action, 'session_notes', note.id,
+  perform app.record_access(note.organization_id, action, 'session_notes', note.id, note.client_id,
     jsonb_build_object('client_id', note.client_id, 'session_id', note.session_id, 'kind', note.kind,
       'version', note.current_version) || changes);
 end

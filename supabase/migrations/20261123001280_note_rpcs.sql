@@ -2,7 +2,7 @@
 --
 -- Promises
 --   * Every read is on record, and so is every refusal.
---   * A key and the first note under it are written together or not at all.
+--   * A key and the first note under it are written together or not at all, and only as the function made them.
 --   * What is signed is the version that the signer had before them, by its digest.
 
 -- ---------------------------------------------------------------------------------------------------------
@@ -46,7 +46,9 @@ begin
     ('version', request ->> 'version' ~ '^\d{1,6}$'),
     ('ciphertext', length(request ->> 'ciphertext') <= 1500000 and request ->> 'ciphertext' ~ jwe),
     ('text_digest', request ->> 'text_digest' ~ '^[0-9a-f]{64}$'),
+    ('proof', request ->> 'proof' ~ '^[0-9a-f]{64}$'),
     ('key_id', pg_input_is_valid(request ->> 'key_id', 'uuid')),
+    ('new_note_id', pg_input_is_valid(coalesce(request ->> 'new_note_id', gen_random_uuid()::text), 'uuid')),
     ('wrapped_key', request ->> 'wrapped_key' is null
       or length(request ->> 'wrapped_key') <= 2000 and request ->> 'wrapped_key' ~ jwe),
     ('master_key_id', (request ->> 'wrapped_key' is null or request ->> 'master_key_id' is not null)
@@ -76,6 +78,7 @@ begin
     perform app.refuse('stale_version', 'The draft has another version by now.',
       jsonb_build_object('version', note.current_version));
   end if;
+  perform app.check_note_proof(note, request);
 
   select it.* into key
   from public.client_keys it

@@ -18,23 +18,25 @@ declare
   organization uuid;
   -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
   request_hash bytea := sha256(convert_to((request - case operation
-    when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id}'::text[] else '{}' end)::text, 'UTF8'));
+    when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id,proof}'::text[] else '{}' end)::text, 'UTF8'));
   data jsonb;
   refusal text;
 begin
-  if auth.uid() is null then
+  if app.caller() is null then
     return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
-    'find_open_times', 'preview_sessions', 'read_consents', 'prepare_note', 'read_note', 'report_unreadable_note')
+    'find_open_times', 'preview_sessions', 'read_consents', 'read_clients', 'read_texts', 'prepare_note', 'read_note',
+    'report_unreadable_note', 'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records',
+    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts')
   then
     idempotency_key := null;
   end if;
 
   begin
     organization := app.target_organization(request);
-    perform app.admit_caller(organization);
+    perform app.admit_caller(organization, operation in ('read_clients', 'read_texts'));
     if idempotency_key is not null then
       data := app.replay(organization, operation, idempotency_key, request_hash);
       if data is not null then
@@ -53,7 +55,7 @@ begin
   if data is not null then
     return data;
   elsif refusal is not null then
-    return app.refusal(organization, operation, refusal::jsonb);
+    return app.refusal(organization, operation, refusal::jsonb, app.client_of(organization, request));
   end if;
 
   for attempt in 1..5 loop
@@ -64,6 +66,12 @@ begin
         when 'find_open_times' then app.find_open_times(organization, request)
         when 'confirm_sessions' then app.confirm_sessions(organization, request)
         when 'cancel_sessions' then app.cancel_sessions(organization, request)
+        when 'start_session' then app.start_session(organization, request)
+        when 'complete_session' then app.complete_session(organization, request)
+        when 'mark_no_show' then app.mark_no_show(organization, request)
+        when 'correct_attendance' then app.correct_attendance(organization, request)
+        when 'list_no_show_candidates' then app.list_no_show_candidates(organization, request)
+        when 'evv_records' then app.evv_records(organization, request)
         when 'join_slot' then app.join_slot(organization, request)
         when 'move_session' then app.move_session(organization, request)
         when 'swap_sessions' then app.swap_sessions(organization, request)
@@ -80,14 +88,36 @@ begin
         when 'read_note' then app.read_note(organization, request)
         when 'sign_note' then app.sign_note(organization, request)
         when 'cosign_note' then app.cosign_note(organization, request)
+        when 'find_notes_to_cosign' then app.find_notes_to_cosign(organization, request)
         when 'release_summary' then app.release_summary(organization, request)
         when 'report_unreadable_note' then app.report_unreadable_note(organization, request)
         when 'destroy_client_key' then app.destroy_client_key(organization, request)
+        when 'override_mue' then app.override_mue(organization, request)
         when 'archive_client' then app.archive_client(organization, request)
+        when 'read_clients' then app.read_clients(organization, request)
+        when 'read_texts' then app.read_texts(organization, request)
+        when 'save_client' then app.save_client(organization, request)
+        when 'save_coverage' then app.save_coverage(organization, request)
         when 'sign_consent' then app.sign_consent(organization, request)
         when 'terminate_consent' then app.terminate_consent(organization, request)
         when 'read_consents' then app.read_consents(organization, request)
+        when 'request_document' then app.request_document(organization, request)
+        when 'finish_document' then app.finish_document(organization, request)
+        when 'find_documents' then app.find_documents(organization, request)
+        when 'read_document' then app.read_document(organization, request)
+        when 'delete_document' then app.delete_document(organization, request)
+        when 'client_access_report' then app.client_access_report(organization, request)
+        when 'read_access_alerts' then app.read_access_alerts(organization, request)
+        when 'acknowledge_alert' then app.acknowledge_alert(organization, request)
+        when 'save_authorization' then app.save_authorization(organization, request)
+        when 'close_authorization' then app.close_authorization(organization, request)
+        when 'read_authorizations' then app.read_authorizations(organization, request)
+        when 'read_authorization_alerts' then app.read_authorization_alerts(organization, request)
       end;
+      -- Returned and not raised: what it wrote, the record of who was denied what, stays.
+      if data ? 'problem' then
+        return data;
+      end if;
       if idempotency_key is not null then
         insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response)
         values (organization, auth.uid(), operation, idempotency_key, request_hash, data);
@@ -96,7 +126,7 @@ begin
     exception
       when sqlstate 'HF000' then
         get stacked diagnostics refusal = pg_exception_detail;
-        return app.refusal(organization, operation, refusal::jsonb);
+        return app.refusal(organization, operation, refusal::jsonb, app.client_of(organization, request));
       -- Somebody wrote round the queue: by now they are done, so the next attempt sees what they wrote.
       when deadlock_detected or exclusion_violation then
         null;
@@ -349,6 +379,17 @@ $$;
 comment on function public.cosign_note is
   'A supervisor signs a signed note (for POST session-notes). Answers {data, replayed} or {problem}.';
 
+create function public.find_notes_to_cosign(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('find_notes_to_cosign', request, idempotency_key)
+$$;
+comment on function public.find_notes_to_cosign is
+  'The signed notes that wait for the caller''s signature: {organization_id, limit, after_note_id}. Answers {data, replayed} or {problem}.';
+
 create function public.release_summary(request jsonb, idempotency_key text default null)
 returns jsonb
 language sql
@@ -381,6 +422,17 @@ as $$
 $$;
 comment on function public.destroy_client_key is
   'Two admins, one after the other within 24 hours: no note under the clients key can be read again. Answers {data, replayed} or {problem}.';
+
+create function public.override_mue(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('override_mue', request, idempotency_key)
+$$;
+comment on function public.override_mue is
+  'Records why a session''s units may exceed the MUE limit of the day. Answers {data, replayed} or {problem}.';
 
 create function public.archive_client(client uuid, idempotency_key text default null)
 returns jsonb
@@ -428,9 +480,57 @@ comment on function public.read_consents is
   'A client''s signatures, who gave them and from where: {client_id}. For those who stand for the client, and admins; on '
   'record. Answers {data, replayed} or {problem}.';
 
+create function public.save_authorization(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('save_authorization', request, idempotency_key)
+$$;
+comment on function public.save_authorization is
+  'Enters or changes an authorization: {authorization_id} or {client_id, payer_id}, and what it says. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.close_authorization(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('close_authorization', request, idempotency_key)
+$$;
+comment on function public.close_authorization is
+  'Closes an authorization: {authorization_id}. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.read_authorizations(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('read_authorizations', request, idempotency_key)
+$$;
+comment on function public.read_authorizations is
+  'Authorizations with their balances: {client_id} or {organization_id}; on record. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
+create function public.read_authorization_alerts(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('read_authorization_alerts', request, idempotency_key)
+$$;
+comment on function public.read_authorization_alerts is
+  'Authorizations that run low, run out soon or are overdrawn: {organization_id}. For who plans sessions. '
+  'Answers {data, replayed} or {problem}.';
+
 -- run_operation is not exposed by the API; it takes the operation's name so that the RPCs share one body.
 grant execute on function
-  app.run_operation, public.archive_client,
+  app.run_operation, public.override_mue, public.archive_client,
   public.hold_sessions,
   public.preview_sessions,
   public.find_open_times,
@@ -455,7 +555,12 @@ grant execute on function
   public.read_note,
   public.sign_note,
   public.cosign_note,
+  public.find_notes_to_cosign,
   public.release_summary,
   public.report_unreadable_note,
-  public.destroy_client_key
+  public.destroy_client_key,
+  public.save_authorization,
+  public.close_authorization,
+  public.read_authorizations,
+  public.read_authorization_alerts
 to authenticated;

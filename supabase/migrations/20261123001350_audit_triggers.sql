@@ -8,12 +8,23 @@
 
 select audit.add_event_types($$ {
   "access.break_glass": "A role was taken for an emergency.",
+  "access_report.read": "It was read who read a client's record.",
+  "authorization.overridden": "More was booked than was authorized, on purpose.",
+  "authorization.read": "Authorizations were read, with their numbers.",
   "availability.overridden": "A booking outside of working hours, on purpose.",
   "availability.set": "A therapist's weekly hours were set.",
+  "charge.mue_overridden": "A limit of units was exceeded, on purpose.",
   "client.archived": "A client was archived.",
+  "client.read": "A client's record was read, or asked for by who may not.",
   "consent.read": "Consents were read, with the signers' names.",
   "consent.signed": "A consent was signed.",
   "consent.terminated": "A consent was ended.",
+  "document.deleted": "A document was deleted: hidden, its object stays.",
+  "document.read": "A link to a document was given.",
+  "document.requested": "A document was announced.",
+  "document.stored": "A document was uploaded.",
+  "document_list.read": "The documents of a client were listed, with their titles.",
+  "evv.read": "The records of visits were read, with where they were.",
   "extra_hours.cancelled": "Extra hours were taken back.",
   "extra_hours.entered": "Extra hours were entered.",
   "hold.confirmed": "A hold became a session.",
@@ -35,32 +46,51 @@ select audit.add_event_types($$ {
   "partner.call": "A partner's call of no known operation.",
   "partner.enrol": "A partner referred somebody.",
   "partner.schedule": "A partner read the schedule of its referrals.",
+  "reference.loaded": "Reference data was loaded.",
   "role.changed": "A grant of a role was changed.",
   "role.granted": "A role was granted.",
   "role.revoked": "A role was revoked.",
   "row.deleted": "A row was deleted.",
   "row.inserted": "A row was added.",
   "row.updated": "A row was changed.",
+  "rpc.acknowledge_alert": "A call was refused.",
   "rpc.add_exception": "A call was refused.",
   "rpc.answer_offer": "A call was refused.",
   "rpc.archive_client": "A call was refused.",
   "rpc.break_glass": "A call was refused.",
   "rpc.cancel_exception": "A call was refused.",
   "rpc.cancel_sessions": "A call was refused.",
+  "rpc.client_access_report": "A call was refused.",
+  "rpc.close_authorization": "A call was refused.",
+  "rpc.complete_session": "A call was refused.",
   "rpc.confirm_sessions": "A call was refused.",
+  "rpc.correct_attendance": "A call was refused.",
   "rpc.create_service_account": "A call was refused.",
+  "rpc.evv_records": "A call was refused.",
   "rpc.find_open_times": "A call was refused.",
   "rpc.hold_sessions": "A call was refused.",
   "rpc.join_slot": "A call was refused.",
+  "rpc.read_authorization_alerts": "A call was refused.",
   "rpc.join_waitlist": "A call was refused.",
   "rpc.leave_waitlist": "A call was refused.",
+  "rpc.list_no_show_candidates": "A call was refused.",
+  "rpc.mark_no_show": "A call was refused.",
+  "rpc.override_mue": "A call was refused.",
+  "rpc.read_access_alerts": "A call was refused.",
   "rpc.move_session": "A call was refused.",
   "rpc.preview_sessions": "A call was refused.",
+  "rpc.read_authorizations": "A call was refused.",
+  "rpc.read_clients": "A call was refused.",
+  "rpc.save_authorization": "A call was refused.",
   "rpc.read_consents": "A call was refused.",
+  "rpc.read_texts": "A call was refused.",
   "rpc.revoke_service_account": "A call was refused.",
   "rpc.rotate_service_account_token": "A call was refused.",
+  "rpc.save_client": "A call was refused.",
+  "rpc.save_coverage": "A call was refused.",
   "rpc.set_availability": "A call was refused.",
   "rpc.sign_consent": "A call was refused.",
+  "rpc.start_session": "A call was refused.",
   "rpc.substitute_therapist": "A call was refused.",
   "rpc.swap_sessions": "A call was refused.",
   "rpc.terminate_consent": "A call was refused.",
@@ -70,21 +100,31 @@ select audit.add_event_types($$ {
   "rpc.read_note": "A call was refused.",
   "rpc.sign_note": "A call was refused.",
   "rpc.cosign_note": "A call was refused.",
+  "rpc.find_notes_to_cosign": "A call was refused.",
   "rpc.release_summary": "A call was refused.",
   "rpc.report_unreadable_note": "A call was refused.",
   "rpc.destroy_client_key": "A call was refused.",
+  "rpc.request_document": "A call was refused.",
+  "rpc.finish_document": "A call was refused.",
+  "rpc.find_documents": "A call was refused.",
+  "rpc.read_document": "A call was refused.",
+  "rpc.delete_document": "A call was refused.",
   "series.updated": "A series was changed from a date on.",
   "service_account.created": "A service account was made.",
   "service_account.revoked": "A service account was ended.",
   "service_account.rotated": "A service account was given a new token.",
   "session.cancelled": "A session was cancelled.",
   "session.completed": "A session took place.",
-  "session.in_progress": "A session began.",
+  "session.corrected": "What was marked of a session was corrected.",
   "session.moved": "A session was given other people, another room or another time.",
   "session.no_show": "The client did not come to a session.",
   "session.scheduled": "A session was booked.",
+  "session.started": "A session began.",
+  "staff_text.viewed": "A free text about staff was read: a note of time off, or why a role was given.",
+  "text.read": "Why a session was cancelled was read, or asked for by who may not.",
   "time_off.cancelled": "Time off was taken back.",
   "time_off.entered": "Time off was entered.",
+  "trail.continued": "The trail goes on in another cluster.",
   "waitlist.booked": "An offer was accepted.",
   "waitlist.joined": "A client was put on the waitlist.",
   "waitlist.offered": "Freed time was offered.",
@@ -185,7 +225,11 @@ select audit.watch('public.supervisions');
 select audit.watch('public.client_guardians');
 select audit.watch('public.services');
 select audit.watch('public.payers');
+select audit.watch('public.payer_rules');
+select audit.watch('public.payer_modifiers');
 select audit.watch('public.client_coverages');
+-- Its balances are the sum of the entries.
+select audit.watch('public.authorizations', 'reserved_units', 'scheduled_units', 'used_units', 'overridden_units');
 select audit.watch('public.therapist_availability');
 select audit.watch('public.client_preferred_hours');
 select audit.watch('public.availability_exceptions');
@@ -194,6 +238,7 @@ select audit.watch('public.session_series');
 select audit.watch('public.waitlist_entries');
 select audit.watch('public.waitlist_times');
 select audit.watch('public.cancellation_rules');
+select audit.watch('public.attendance_marks');
 -- A form's text is fifty pages at most, and stays once it is published.
 select audit.watch('public.consent_forms', 'body');
 select audit.watch('public.consent_signatures');
@@ -202,6 +247,8 @@ select audit.watch('public.service_consents');
 select audit.watch('public.client_keys', 'wrapped_key');
 select audit.watch('public.session_notes');
 select audit.watch('public.session_note_versions');
+select audit.watch('public.documents');
 -- The reference is the partner's own word, whatever it puts there.
 select audit.watch('public.referrals', 'reference');
 select audit.watch('public.access_alerts');
+select audit.watch('public.access_thresholds');

@@ -217,7 +217,7 @@ declare
   data jsonb;
   refusal text;
 begin
-  if auth.uid() is null then
+  if app.caller() is null then
     return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
   organization := case operation

@@ -20,6 +20,7 @@ import {
   unwrapKey,
   wrapKey,
 } from "./note-crypto.ts";
+import { proveSave } from "./note-proof.ts";
 import type { RpcAnswer } from "./rpc.ts";
 import type { Ask } from "./serve.ts";
 
@@ -60,7 +61,9 @@ export async function saveNote(request: Action<"save">, ask: Ask): Promise<RpcAn
     const asked = await ask("prepare_note", { ...subject, version: undefined });
     if ("problem" in asked) return asked;
     const prepared = preparedSchema.parse(asked.data);
-    const opened = await keyFor(prepared);
+    // Without master keys nothing can be saved: a defect of the deployment, whatever the client's key is.
+    const masters = readMasterKeys(process.env.HOLDFAST_NOTE_KEYS);
+    const opened = await keyFor(prepared, masters);
     if ("unreadable" in opened) return report(ask, { session_id: prepared.session_id }, opened.unreadable);
 
     const note = prepared.note_id ?? crypto.randomUUID();
@@ -73,16 +76,16 @@ export async function saveNote(request: Action<"save">, ask: Ask): Promise<RpcAn
       note,
       version: request.version + 1,
     };
+    const saved = {
+      version: request.version,
+      ciphertext: await encryptNote(text, bound, opened.key),
+      text_digest: await digestNote(text, opened.key),
+      key_id: opened.key.id,
+      ...opened.wrapped,
+    };
     answer = await ask(
       "save_note",
-      {
-        ...subject,
-        new_note_id: note,
-        ciphertext: await encryptNote(text, bound, opened.key),
-        text_digest: await digestNote(text, opened.key),
-        key_id: opened.key.id,
-        ...opened.wrapped,
-      },
+      { ...subject, new_note_id: note, ...saved, proof: await proveSave(saved, bound, masters) },
       "with the caller's idempotency key",
     );
     const isOtherKey =
@@ -97,13 +100,12 @@ export async function saveNote(request: Action<"save">, ask: Ask): Promise<RpcAn
 /** The client's key, opened; or a new one with what the database keeps of it. */
 async function keyFor(
   prepared: z.output<typeof preparedSchema>,
+  masters: MasterKeys,
 ): Promise<
   | { key: ClientKey; wrapped: { wrapped_key?: string; master_key_id?: string } }
   | { unreadable: UnreadableError }
 > {
   const whose = { organization: prepared.organization_id, client: prepared.client_id };
-  // Without master keys nothing can be saved: a defect of the deployment, whatever the client's key is.
-  const masters = readMasterKeys(process.env.HOLDFAST_NOTE_KEYS);
   if (prepared.key === null) {
     const key = makeClientKey();
     const wrapped_key = await wrapKey(key, whose, masters);

@@ -59,7 +59,7 @@ export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
 }
 
 /** A client that acts as the signed-in user, or as nobody for a service account. */
-function clientOf({ caller, requestId }: RpcCall) {
+export function clientOf({ caller, requestId }: Pick<RpcCall, "caller" | "requestId">, ask = fetch) {
   const { data: env, error } = resolveEnv();
   if (error) throw error;
   const publishableKey = env.publishableKeys.default ?? Object.values(env.publishableKeys)[0];
@@ -67,6 +67,7 @@ function clientOf({ caller, requestId }: RpcCall) {
   return createClient(env.url, publishableKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: {
+      fetch: ask,
       headers: {
         ...("jwt" in caller ? { Authorization: `Bearer ${caller.jwt}` } : {}),
         "X-Request-Id": requestId,

@@ -9,7 +9,7 @@ import { readJson } from "./body.ts";
 import { type Authenticate, signedInUser } from "./callers.ts";
 import type { Asked } from "./occurrences.ts";
 import { failure, preflight, requestIdOf, success } from "./respond.ts";
-import { callRpc, type RpcAnswer } from "./rpc.ts";
+import { callRpc, type RpcAnswer, type RpcCall } from "./rpc.ts";
 
 /** Calls an RPC as the caller; the caller's idempotency key goes with the one that has the effect. */
 export type Ask = (
@@ -17,6 +17,9 @@ export type Ask = (
   request: unknown,
   key?: "with the caller's idempotency key",
 ) => Promise<RpcAnswer>;
+
+/** For whom a function works, and under which id it is traced. */
+export type Context = Pick<RpcCall, "caller" | "requestId">;
 
 /** One Edge Function. */
 export type FunctionSpec<Schema extends z.ZodType> = CommonSpec<Schema> &
@@ -29,7 +32,7 @@ export type FunctionSpec<Schema extends z.ZodType> = CommonSpec<Schema> &
     | {
         readonly rpc?: undefined;
         /** Where one RPC cannot do the work, because the function does what the database must not see. */
-        readonly converse: (request: z.output<Schema>, ask: Ask) => Promise<RpcAnswer>;
+        readonly converse: (request: z.output<Schema>, ask: Ask, context: Context) => Promise<RpcAnswer>;
       }
   );
 
@@ -107,7 +110,7 @@ async function handle<Schema extends z.ZodType>(
       timeoutMs: spec.timeoutMs ?? RPC_TIMEOUT_MS,
     });
   const answer = spec.converse
-    ? await spec.converse(parsed.data, ask)
+    ? await spec.converse(parsed.data, ask, { caller, requestId })
     : await ask(
         typeof spec.rpc === "string" ? spec.rpc : spec.rpc(parsed.data),
         asked.ask,

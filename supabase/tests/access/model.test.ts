@@ -20,13 +20,16 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   active_organizations: { key: "user_id", column: "organization_id" },
   user_roles: { key: "id", column: "expires_at" },
   therapists: { key: "id", column: "credential" },
-  clients: { key: "id", column: "full_name" },
+  clients: { key: "id", column: "status" },
   rooms: { key: "id", column: "name" },
   services: { key: "id", column: "name" },
   care_team_assignments: { key: "id", column: "ends_on" },
   supervisions: { key: "id", column: "ends_on" },
   client_guardians: { key: "id", column: "ends_on" },
   payers: { key: "id", column: "name" },
+  payer_rules: { key: "id", column: "ends_on" },
+  payer_modifiers: { key: "id", column: "ends_on" },
+  session_charges: { key: "concat_ws(' ', session_id, kind)" },
   client_coverages: { key: "id", column: "ends_on" },
   therapist_availability: { key: "id", column: "local_end" },
   client_preferred_hours: { key: "id", column: "local_end" },
@@ -44,7 +47,8 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   sessions: { key: "id", column: "status" },
   session_holds: { key: "id", column: "status" },
   referrals: { key: "id", column: "status" },
-  access_alerts: { key: "id", column: "acknowledged_at" },
+  access_alerts: { key: "id", column: "status" },
+  access_thresholds: { key: "organization_id", column: "denials" },
   service_accounts: { key: "id", column: "name" },
   denied_attempts: { key: "id" },
   family_clients: { key: "client_id" },
@@ -52,10 +56,23 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   referral_summaries: { key: "referral_id" },
 };
 /** The same for everybody, or for nobody. */
-const NO_TENANTS_ROWS = ["cpt_codes", "role_permissions", "roles"];
+const NO_TENANTS_ROWS = [
+  "cpt_codes",
+  "credentials",
+  "mue_limits",
+  "places_of_service",
+  "role_permissions",
+  "roles",
+];
 const CLOSED = [
+  "attendance_marks",
+  "authorization_codes",
+  "authorization_entries",
+  "authorization_periods",
+  "authorizations",
   "calendar_claims",
   "client_keys",
+  "documents",
   "idempotency_keys",
   "service_account_tokens",
   "session_note_versions",
@@ -86,6 +103,7 @@ interface Observed {
 async function observe(connection: ReservedSql, world: World, token: Token): Promise<Observed> {
   const claims = {
     sub: token.user,
+    session_id: token.user,
     role: "authenticated",
     aal: token.aal,
     ...(token.organization && { org_id: token.organization }),

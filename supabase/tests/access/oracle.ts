@@ -41,6 +41,8 @@ export interface World {
   supervisions: (OfTherapist & Dated & { supervisor: string })[];
   client_guardians: (Dated & { client: string; user: string })[];
   payers: Row[];
+  payer_rules: Row[];
+  payer_modifiers: Row[];
   client_coverages: OfClient[];
   therapist_availability: OfTherapist[];
   client_preferred_hours: OfClient[];
@@ -56,6 +58,8 @@ export interface World {
   session_groups: OfTherapist[];
   session_teams: OfClient[];
   sessions: OfTeam[];
+  /** Named by the session and the kind of the charge. */
+  session_charges: OfTeam[];
   /** `isOffer`: of the waitlist, to the client's family. */
   session_holds: (OfTeam & { createdBy: string; isOffer: boolean })[];
   waitlist_entries: OfClient[];
@@ -63,6 +67,8 @@ export interface World {
   waitlist_times: OfClient[];
   referrals: (Row & { createdBy: string })[];
   access_alerts: Row[];
+  /** Its id is the organization's. */
+  access_thresholds: Row[];
   service_accounts: Row[];
   /** Its rows are events of audit.events. */
   denied_attempts: Row[];
@@ -160,12 +166,14 @@ export function allowed(world: World, token: Token): Access {
     see: {
       // Which organizations there are for the user is no secret, nor a matter of the second factor.
       organizations: ids(world.organizations, (row) => is(row, ...everyRole) || runsThePlatform),
-      active_organizations: ids(world.active_organizations, ({ id }) => id === me),
-      user_roles: unlocked(world.user_roles, (row) => row.user === me || isAdmin(row)),
+      active_organizations: ids(world.active_organizations, ({ id }) => id === me && !banned),
+      user_roles: unlocked(world.user_roles, (row) => (row.user === me && !banned) || isAdmin(row)),
       therapists: unlocked(world.therapists, (row) => reads(row, ...STAFF)),
       services: unlocked(world.services, (row) => reads(row, ...STAFF)),
       rooms: unlocked(world.rooms, schedules),
       payers: unlocked(world.payers, schedules),
+      payer_rules: unlocked(world.payer_rules, schedules),
+      payer_modifiers: unlocked(world.payer_modifiers, schedules),
       buffer_rules: unlocked(world.buffer_rules, schedules),
       cancellation_rules: unlocked(world.cancellation_rules, (row) => schedules(row) || is(row, "client")),
       service_consents: unlocked(world.service_consents, (row) => schedules(row) || is(row, "client")),
@@ -187,6 +195,7 @@ export function allowed(world: World, token: Token): Access {
         world.session_series,
         ({ therapist, client, ...row }) =>
           reads(row, "internal_ops") ||
+          (client !== null && isReviewed(client)) ||
           (therapist === null ? client !== null && isMyClient(client) : isOnCaseload(therapist)),
       ),
       session_teams: unlocked(world.session_teams, isOfTeam),
@@ -214,6 +223,10 @@ export function allowed(world: World, token: Token): Access {
         world.sessions,
         (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist) || isReviewed(row.client),
       ),
+      session_charges: unlocked(
+        world.session_charges,
+        (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist),
+      ),
       session_holds: unlocked(
         world.session_holds,
         (row) =>
@@ -227,6 +240,7 @@ export function allowed(world: World, token: Token): Access {
         (row) => reads(row, "internal_ops") || (row.createdBy === me && is(row, "partner_provider")),
       ),
       access_alerts: unlocked(world.access_alerts, isAdmin),
+      access_thresholds: unlocked(world.access_thresholds, isAdmin),
       service_accounts: unlocked(world.service_accounts, isAdmin),
       denied_attempts: unlocked(world.denied_attempts, isAdmin),
       family_clients: ids(world.clients, (row) => standsFor(row.id)),
@@ -240,27 +254,23 @@ export function allowed(world: World, token: Token): Access {
       organizations: unlocked(world.organizations, (row) => isAdmin(row) || runsThePlatform),
       user_roles: unlocked(world.user_roles, isAdmin),
       therapists: unlocked(world.therapists, isAdmin),
-      clients: unlocked(world.clients, isAdmin),
       care_team_assignments: unlocked(world.care_team_assignments, isAdmin),
       supervisions: unlocked(world.supervisions, isAdmin),
       client_guardians: unlocked(world.client_guardians, isAdmin),
       referrals: unlocked(world.referrals, isAdmin),
-      access_alerts: unlocked(world.access_alerts, isAdmin),
+      access_thresholds: unlocked(world.access_thresholds, isAdmin),
       cancellation_rules: unlocked(world.cancellation_rules, isAdmin),
       consent_forms: unlocked(world.consent_forms, isAdmin),
       service_consents: unlocked(world.service_consents, (row) => is(row, "internal_ops", "admin")),
       services: unlocked(world.services, (row) => is(row, "internal_ops", "admin")),
       rooms: unlocked(world.rooms, (row) => is(row, "internal_ops", "admin")),
       payers: unlocked(world.payers, (row) => is(row, "internal_ops", "admin")),
-      client_coverages: unlocked(world.client_coverages, (row) => is(row, "internal_ops", "admin")),
+      payer_rules: unlocked(world.payer_rules, (row) => is(row, "internal_ops", "admin")),
+      payer_modifiers: unlocked(world.payer_modifiers, (row) => is(row, "internal_ops", "admin")),
       client_preferred_hours: unlocked(world.client_preferred_hours, (row) =>
         is(row, "internal_ops", "admin"),
       ),
       buffer_rules: unlocked(world.buffer_rules, (row) => is(row, "internal_ops", "admin")),
-      sessions: unlocked(
-        world.sessions,
-        (row) => is(row, "internal_ops", "admin") || delivers(row.therapist),
-      ),
     },
   };
 }

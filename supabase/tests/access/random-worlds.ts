@@ -93,7 +93,8 @@ export const recipes = fc.record({
       therapist: member,
       client: member,
       inRoom: fc.boolean(),
-      status: fc.constantFrom("scheduled", "in_progress", "completed", "no_show", "cancelled"),
+      // None in progress: a therapist is in one session at a time.
+      status: fc.constantFrom("scheduled", "completed", "no_show", "cancelled"),
     }),
     14,
     20,
@@ -207,6 +208,16 @@ export function build(recipe: Recipe, now: Date): Labelled {
     const { organization, client } = hold.guardian === null ? hold : at(recipe.guardians, hold.guardian);
     return { ...hold, organization, client };
   });
+  const sessions = recipe.sessions.map((session) => {
+    const it = session.team === null ? session : at(recipe.teams, session.team);
+    return {
+      ...row(it.organization),
+      therapist: of(therapists, it.organization, it.therapist),
+      client: of(clients, it.organization, it.client),
+    };
+  });
+  // A session that is to take place has a planned charge, and one that did an actual one too.
+  const charges = { scheduled: ["planned"], completed: ["planned", "actual"], no_show: [], cancelled: [] };
   // Without the role a guardianship is nothing, and at random few would have it.
   const guardianRoles = recipe.guardians.filter(
     (it, index, all) =>
@@ -259,6 +270,8 @@ export function build(recipe: Recipe, now: Date): Labelled {
       therapist: of(therapists, it.organization, it.therapist),
     })),
     payers: organizations.map((_, index) => row(index)),
+    payer_rules: organizations.map((_, index) => row(index)),
+    payer_modifiers: organizations.map((_, index) => row(index)),
     buffer_rules: organizations.map((_, index) => row(index)),
     cancellation_rules: organizations.map((_, index) => row(index)),
     consent_forms: [false, true].flatMap((isDraft) =>
@@ -281,14 +294,10 @@ export function build(recipe: Recipe, now: Date): Labelled {
       therapist: it.without === "therapist" ? null : of(therapists, it.organization, it.therapist),
       client: it.without === "client" ? null : of(clients, it.organization, it.client),
     })),
-    sessions: recipe.sessions.map((session) => {
-      const it = session.team === null ? session : at(recipe.teams, session.team);
-      return {
-        ...row(it.organization),
-        therapist: of(therapists, it.organization, it.therapist),
-        client: of(clients, it.organization, it.client),
-      };
-    }),
+    sessions,
+    session_charges: sessions.flatMap((session, index) =>
+      charges[at(recipe.sessions, index).status].map((kind) => ({ ...session, id: `${session.id} ${kind}` })),
+    ),
     session_holds: holds.map((it, index) => ({
       ...row(it.organization),
       therapist: of(therapists, it.organization, it.therapist),
@@ -299,6 +308,7 @@ export function build(recipe: Recipe, now: Date): Labelled {
     })),
     referrals: recipe.referrals.map((it) => ({ ...row(it.organization), createdBy: at(users, it.user).id })),
     access_alerts: recipe.alerts.map(row),
+    access_thresholds: organizations.map(({ id }) => ({ id, organization: id })),
     service_accounts: organizations.map((_, index) => row(index)),
     // Their ids are numbers that the database gives.
     denied_attempts: recipe.denials.map(row),

@@ -54,6 +54,10 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
     })),
   );
   await insert(
+    "auth.sessions",
+    world.users.map(({ id }) => ({ id, user_id: id, created_at: world.now })),
+  );
+  await insert(
     "public.organizations",
     world.organizations.map(({ id, timeZone, requiresMfa }) => ({
       id,
@@ -150,6 +154,17 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
   await insert(
     "public.payers",
     world.payers.map(({ id, organization }) => ({ id, organization_id: organization, name: "A payer" })),
+  );
+  const ofPayer = ({ id, organization }: World["payer_rules"][number]) => ({
+    id,
+    organization_id: organization,
+    payer_id: world.payers.find((payer) => payer.organization === organization)?.id,
+    starts_on: "2020-01-01",
+  });
+  await insert("public.payer_rules", world.payer_rules.map(ofPayer));
+  await insert(
+    "public.payer_modifiers",
+    world.payer_modifiers.map((row) => ({ ...ofPayer(row), modifiers: ["HM"] })),
   );
   await insert(
     "public.buffer_rules",
@@ -283,6 +298,8 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
         time_zone: "UTC",
         status,
         cancelled_by: status === "cancelled" ? "clinic" : null,
+        actual_start_time: status === "completed" ? booking(row).start_time : null,
+        actual_end_time: status === "completed" ? booking(row).end_time : null,
       };
     }),
   );

@@ -56,13 +56,26 @@ end
 $$;
 comment on function tests.act_as is 'Acts as a database role with a token''s claims until the transaction ends.';
 
+create function tests.session_of(of_user uuid)
+returns uuid
+language sql
+security definer
+set search_path = ''
+as $$
+  insert into auth.sessions (id, user_id, created_at, updated_at)
+  select login.id, login.id, now(), now() from auth.users login where login.id = of_user
+  on conflict do nothing;
+  select session.id from auth.sessions session where session.id = of_user;
+$$;
+comment on function tests.session_of is 'The session that a user is signed in with, made at the first need; it has the user''s id.';
+
 create function tests.authenticate_as(user_id uuid, aal text default 'aal1', claims jsonb default '{}')
 returns void
 language sql
 set search_path = ''
 as $$
   select tests.act_as('authenticated', pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-    'sub', user_id, 'role', 'authenticated', 'aud', 'authenticated', 'aal', aal, 'is_anonymous', false) || claims))
+    'sub', user_id, 'session_id', tests.session_of(user_id), 'role', 'authenticated', 'aud', 'authenticated', 'aal', aal, 'is_anonymous', false) || claims))
 $$;
 comment on function tests.authenticate_as is 'Acts as a signed-in user, as the REST server does.';
 
@@ -175,19 +188,22 @@ language sql
 set search_path = ''
 as $$
   insert into public.sessions (
-    organization_id, therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status, cancelled_by)
+    organization_id, therapist_id, client_id, room_id, service_id, group_id, start_time, end_time, time_zone, status, cancelled_by,
+    actual_start_time, actual_end_time)
   select
     tests.id(clinic), tests.id(coalesce(changes ->> 'therapist', clinic || ' rosa')),
     tests.id(coalesce(changes ->> 'client', clinic || ' birch')), tests.id(changes ->> 'room'),
     tests.id(coalesce(changes ->> 'service', clinic || ' 97153')), tests.id(changes ->> 'group'),
     starts, starts + coalesce(changes ->> 'length', '1 hour')::interval, coalesce(changes ->> 'zone', 'America/New_York'),
-    coalesce(changes ->> 'status', 'scheduled'), changes ->> 'cancelled_by'
+    coalesce(changes ->> 'status', 'scheduled'), changes ->> 'cancelled_by',
+    case when changes ->> 'status' in ('in_progress', 'completed') then starts end,
+    case when changes ->> 'status' = 'completed' then starts + coalesce(changes ->> 'length', '1 hour')::interval end
   from tests.at(clock, coalesce((changes ->> 'day')::integer, 0)) starts
   returning tests.name_row(label, id)
 $$;
 comment on function tests.add_session is
   'A plain insert by whoever acts: Rosa with Birch for an hour, but for changes {therapist, client, room, service, group: '
-  'labels; length, day, zone, status, cancelled_by}.';
+  'labels; length, day, zone, status, cancelled_by}. What took place did so as booked.';
 
 create function tests.add_group(label text, clinic text, clock text, changes jsonb default '{}')
 returns uuid
@@ -263,6 +279,9 @@ language sql
 set search_path = ''
 as $$
   insert into public.payers (id, organization_id, name) values (tests.id(clinic || ' payer'), tests.id(clinic), 'payer');
+  insert into public.payer_rules (organization_id, payer_id, starts_on) values (tests.id(clinic), tests.id(clinic || ' payer'), '2020-01-01');
+  insert into public.payer_modifiers (organization_id, payer_id, credential, modifiers, starts_on)
+  values (tests.id(clinic), tests.id(clinic || ' payer'), 'RBT', '{HM}', '2020-01-01');
   insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
   values (tests.id(clinic), tests.id(clinic || ' birch'), tests.id(clinic || ' payer'), current_date - 30);
   insert into public.client_preferred_hours (organization_id, client_id, weekday, local_start, local_end, effective_from, time_zone)
@@ -329,6 +348,25 @@ $$;
 comment on function tests.add_note is
   'A plain insert: a draft by the therapist of a session, with the client''s key; no text that anything opens. changes: {kind}.';
 
+create function tests.add_document(label text, clinic text, changes jsonb default '{}')
+returns void
+language sql
+set search_path = ''
+as $$
+  select pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_build_object(
+    'sub', tests.id(coalesce(changes ->> 'uploader', clinic || ' admin login')))::text, true);
+  insert into public.documents (
+    id, organization_id, client_id, kind, title, file_name, content_type, size_bytes, visible_to_family, status, stored_at)
+  values (
+    tests.id(label), tests.id(clinic), tests.id(coalesce(changes ->> 'client', clinic || ' birch')),
+    coalesce(changes ->> 'kind', 'assessment'), 'A title', 'a.pdf', 'application/pdf', 10,
+    coalesce((changes ->> 'visible_to_family')::boolean, false), coalesce(changes ->> 'status', 'stored'),
+    case when changes ->> 'status' is null then pg_catalog.now() end);
+  select pg_catalog.set_config('request.jwt.claims', '', true);
+$$;
+comment on function tests.add_document is
+  'A plain insert: a PDF of Birch, uploaded by the admin, without an object. changes: {uploader, client, kind, visible_to_family, status}.';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Requests
 -- ---------------------------------------------------------------------------------------------------------
@@ -383,7 +421,7 @@ comment on function tests.hold_request is
 
 -- Only what is called while a test acts as a user, and nothing that adds people or clinics.
 grant execute on function
-  tests.id, tests.name_row, tests.at, tests.act_as, tests.authenticate_as, tests.authenticate_as_service_role, tests.clear_authentication,
+  tests.id, tests.name_row, tests.at, tests.act_as, tests.session_of, tests.authenticate_as, tests.authenticate_as_service_role, tests.clear_authentication,
   tests.keep, tests.kept, tests.occurrence, tests.offset_of, tests.times, tests.hold_request, tests.add_session, tests.add_group
 to anon, authenticated, service_role;
 

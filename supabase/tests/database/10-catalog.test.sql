@@ -1,7 +1,7 @@
 -- What is true of every table, function, constraint and policy, read from the catalog: whatever a migration adds is
 -- held to it without a new test, and each failure lists the offenders.
 begin;
-select plan(42);
+select plan(45);
 
 create temp view our_tables as
 select class.oid, class.oid::regclass::text as name, schema.nspname as schema_name, class.relname, class.relrowsecurity, class.relkind
@@ -79,8 +79,6 @@ select set_eq(
     'update user_roles expires_at revoked_at',
     'insert therapists credential display_name id organization_id user_id',
     'update therapists credential display_name status user_id',
-    'insert clients full_name id organization_id',
-    'update clients full_name',
     'insert rooms id name organization_id',
     'update rooms name',
     'insert care_team_assignments client_id ends_on organization_id starts_on team_role therapist_id',
@@ -91,10 +89,12 @@ select set_eq(
     'update client_guardians ends_on',
     'insert services client_lane cpt_code credentials group_capacity id is_group is_team name organization_id service_code',
     'update services client_lane cpt_code credentials group_capacity is_group is_team name service_code',
-    'insert payers allows_concurrent_supervision name organization_id requires_cosignature',
-    'update payers allows_concurrent_supervision name requires_cosignature',
-    'insert client_coverages client_id ends_on organization_id payer_id starts_on',
-    'update client_coverages ends_on starts_on',
+    'insert payers name no_show_uses_units organization_id programme requires_authorization',
+    'update payers name no_show_uses_units programme requires_authorization',
+    'insert payer_rules allows_concurrent_supervision cpt_code daily_unit_cap ends_on organization_id payer_id pools_minutes requires_cosignature rounding starts_on telehealth_modifier',
+    'update payer_rules allows_concurrent_supervision daily_unit_cap ends_on pools_minutes requires_cosignature rounding starts_on telehealth_modifier',
+    'insert payer_modifiers cpt_code credential ends_on modifiers organization_id payer_id place_of_service starts_on',
+    'update payer_modifiers ends_on modifiers starts_on',
     'insert consent_forms body form_code organization_id title version',
     'update consent_forms body status title',
     'insert service_consents ends_on form_code organization_id service_id starts_on',
@@ -105,10 +105,9 @@ select set_eq(
     'update buffer_rules minutes_after minutes_before',
     'insert cancellation_rules minimum_notice_hours organization_id role',
     'update cancellation_rules minimum_notice_hours',
-    'update sessions status',
     'insert referrals organization_id reference',
     'update referrals client_id status',
-    'update access_alerts acknowledged_at'],
+    'update access_thresholds clients_a_day closes_at denial_minutes denials deviations off_hours_reads open_weekdays opens_at unassigned_clients'],
   'users write exactly these columns');
 select is_empty(
   $$ select name, privilege from our_grants where role_name = 'authenticated' and schema_name <> 'public' $$,
@@ -119,15 +118,18 @@ select is_empty(
 select is_empty(
   $$ select name, privilege from our_grants
     where role_name = 'service_role'
-      and (name in ('calendar_claims', 'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions') or schema_name in ('app', 'audit')) $$,
-  'the service role has no grant on the ledger, the idempotency keys, the notes and their keys, the audit trail or anything in app');
+      and (name in ('calendar_claims', 'authorizations', 'authorization_codes', 'authorization_periods', 'authorization_entries',
+          'idempotency_keys', 'client_keys', 'session_notes', 'session_note_versions', 'documents', 'attendance_marks')
+        or schema_name in ('app', 'audit')) $$,
+  'the service role has no grant on the ledger, the authorizations, the idempotency keys, the notes and their keys, the documents, the marks, the audit trail or anything in app');
 select set_eq(
   $$ select distinct name from our_grants where role_name = 'authenticated' $$,
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
     'care_team_assignments', 'supervisions', 'client_guardians', 'cpt_codes', 'services', 'payers', 'client_coverages',
+    'credentials', 'places_of_service', 'mue_limits', 'payer_rules', 'payer_modifiers', 'session_charges',
     'consent_forms', 'consent_signatures', 'service_consents',
     'therapist_availability', 'client_preferred_hours', 'availability_exceptions', 'buffer_rules', 'session_series', 'session_groups',
-    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
+    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'access_thresholds', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
   'users read exactly these tables and views');
 select is(
   array[has_schema_privilege('anon', 'app', 'usage'), has_schema_privilege('anon', 'audit', 'usage'),
@@ -152,16 +154,23 @@ select set_eq(
   array['hold_sessions', 'preview_sessions', 'find_open_times', 'confirm_sessions', 'cancel_sessions', 'join_slot', 'move_session',
     'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception', 'cancel_exception', 'join_waitlist',
     'leave_waitlist', 'answer_offer',
-    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key',
+    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'find_notes_to_cosign', 'release_summary', 'report_unreadable_note', 'destroy_client_key',
+    'override_mue',
     'archive_client', 'choose_organization', 'break_glass',
     'sign_consent', 'terminate_consent', 'read_consents',
+    'request_document', 'finish_document', 'find_documents', 'read_document', 'delete_document',
+    'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
+    'client_access_report', 'read_access_alerts', 'acknowledge_alert',
+    'read_clients', 'read_texts', 'save_client', 'save_coverage',
+    'save_authorization', 'close_authorization', 'read_authorizations', 'read_authorization_alerts',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
 select set_eq(
   $$ select proname::text from our_functions where schema_name <> 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
-  array['org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
+  array['caller', 'org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
     'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids',
+    'uploadable_paths',
     'guarded_client_ids', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',
     'run_operation', 'list_audit_events', 'manage_service_accounts', 'list_service_account_tokens', 'partner_sync'],
   'policies and RPCs of users stand on exactly these functions of app');
@@ -203,8 +212,12 @@ select is_empty(
 select is_empty(
   $$ select our_tables.name, attribute.attname from our_tables
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0 and not attribute.attisdropped
-    where attribute.attname ~ '(full_name|first_name|last_name|birth|phone|email|address|diagnos|reason|note|comment)'
-      and attribute.attname !~ '_id$'
+    where attribute.attname ~ '(full_name|given_name|family_name|first_name|last_name|typed_name|birth|^sex$|phone|email|address|^city$|^state$|postal|member_id|subscriber|diagnos|reason|note|comment|user_agent)'
+      and (attribute.attname !~ '_id$' or attribute.attname = 'member_id')
+      -- A partition has the columns of its table.
+      and not (select class.relispartition from pg_class class where class.oid = our_tables.oid)
+      -- Of units, not of an address.
+      and (our_tables.name, attribute.attname) <> ('authorization_entries', 'state')
       and coalesce(col_description(our_tables.oid, attribute.attnum), '') !~ '^PHI: ' $$,
   'every column whose name sounds like health information has a comment that begins with PHI:');
 select set_eq(
@@ -212,10 +225,48 @@ select set_eq(
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
   array[
+    'authorizations.authorization_number', 'authorization_entries.reason',
     'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
-    'clients.full_name', 'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason', 'family_clients.full_name',
-    'session_note_versions.ciphertext'],
+    'clients.full_name', 'clients.given_name', 'clients.family_name', 'clients.date_of_birth', 'clients.sex', 'clients.address_line',
+    'clients.city', 'clients.state', 'clients.postal_code', 'clients.phone', 'clients.diagnosis_codes',
+    'client_coverages.member_id', 'client_coverages.relationship_to_subscriber', 'client_coverages.subscriber_given_name',
+    'client_coverages.subscriber_family_name', 'client_coverages.subscriber_date_of_birth',
+    'sessions.cancellation_reason', 'availability_exceptions.note', 'user_roles.reason',
+    'documents.title', 'documents.file_name', 'documents.deletion_reason',
+    'session_charges.override_reason',
+    'session_note_versions.ciphertext',
+    'attendance_marks.latitude', 'attendance_marks.longitude', 'attendance_marks.accuracy_meters', 'attendance_marks.place',
+    'attendance_marks.device_id', 'attendance_marks.reason',
+    'access_alerts.acknowledged_reason', 'audit.events.ip', 'audit.events.user_agent'],
   'these columns hold PHI, and no other');
+create temp view phi as
+select our_tables.oid, our_tables.name, attribute.attnum, attribute.attname
+from our_tables
+join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0 and not attribute.attisdropped
+where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ';
+select is_empty(
+  $$ select phi.name, phi.attname, role_name from phi
+    cross join unnest(array['anon', 'authenticated', 'service_role']) role_name
+    where has_column_privilege(role_name, phi.oid, phi.attnum, 'SELECT') $$,
+  'no API role reads a column of PHI, not even the service role: that is for RPCs, which put it on record');
+select is_empty(
+  $$ select phi.name, phi.attname, rule.ev_class::regclass from phi
+    join pg_depend used on used.refclassid = 'pg_class'::regclass and used.refobjid = phi.oid and used.refobjsubid in (0, phi.attnum)
+    join pg_rewrite rule on used.classid = 'pg_rewrite'::regclass and used.objid = rule.oid
+    -- Not those of this file.
+    where rule.ev_class in (select oid from our_tables)
+    union all
+    select our_tables.name, attribute.attname, our_tables.oid from our_tables
+    join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
+    where our_tables.relkind = 'v' and attribute.attname in (select phi.attname from phi) $$,
+  'no view shows a column of PHI, nor one that is named as such');
+select is_empty(
+  $$ select our_functions.name, argument.name from our_functions
+    join pg_proc proc on proc.oid = our_functions.oid
+    cross join lateral unnest(proc.proargnames, proc.proargmodes) argument (name, mode)
+    where has_function_privilege('authenticated', our_functions.oid, 'execute') and argument.mode = 't'
+      and argument.name in (select phi.attname from phi) $$,
+  'no function that users call returns a column of PHI as rows, which would leave no record');
 select is_empty(
   $$ select name, conname from our_constraints
     where contype in ('c', 'x') and coninhcount = 0 and (conname !~ ('^' || relname || '_[a-z]') or conname ~ '_check[0-9]*$|_excl[0-9]*$') $$,
@@ -312,8 +363,9 @@ select set_eq(
   array['organizations update', 'user_roles all', 'therapists all', 'clients all', 'rooms all', 'care_team_assignments all',
     'supervisions all', 'client_guardians all', 'services all', 'payers all', 'client_coverages all', 'therapist_availability all',
     'client_preferred_hours all', 'availability_exceptions all', 'buffer_rules all', 'session_series all', 'sessions all', 'session_holds all',
+    'payer_rules all', 'payer_modifiers all', 'session_charges all',
     'consent_forms all', 'consent_signatures all', 'service_consents all',
-    'session_groups all', 'session_teams all', 'waitlist_entries all', 'waitlist_times all', 'cancellation_rules all', 'referrals all', 'access_alerts all', 'service_accounts all'],
+    'session_groups all', 'session_teams all', 'waitlist_entries all', 'waitlist_times all', 'cancellation_rules all', 'referrals all', 'access_alerts all', 'access_thresholds all', 'service_accounts all'],
   'these policies restrict, and no other');
 select is_empty(
   $$ select tablename, cmd from pg_policies where schemaname = 'public' and permissive = 'PERMISSIVE' group by 1, 2 having count(*) > 1 $$,

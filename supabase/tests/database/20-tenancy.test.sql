@@ -97,6 +97,9 @@ union all select 'sessions' from public.sessions
 union all select 'session_groups' from public.session_groups
 union all select 'session_holds' from public.session_holds
 union all select 'payers' from public.payers
+union all select 'payer_rules' from public.payer_rules
+union all select 'payer_modifiers' from public.payer_modifiers
+union all select 'session_charges' from (select id from public.session_charges) charge
 union all select 'client_coverages' from public.client_coverages
 union all select 'therapist_availability' from public.therapist_availability
 union all select 'client_preferred_hours' from public.client_preferred_hours
@@ -113,7 +116,8 @@ union all select 'service_consents' from public.service_consents
 union all select 'supervisions' from public.supervisions
 union all select 'client_guardians' from public.client_guardians
 union all select 'referrals' from public.referrals
-union all select 'access_alerts' from public.access_alerts
+union all select 'access_alerts' from (select id from public.access_alerts) alert
+union all select 'access_thresholds' from public.access_thresholds
 union all select 'active_organizations' from public.active_organizations
 union all select 'service_accounts' from public.service_accounts
 union all select 'family_clients' from public.family_clients
@@ -134,7 +138,7 @@ insert into public.referrals (organization_id, reference) values (tests.id('nort
 insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'break_glass');
 insert into public.active_organizations (user_id, organization_id) values (tests.id('north theo login'), tests.id('north'));
 insert into public.service_accounts (organization_id, name, scopes) values (tests.id('north'), 'partner', '{schedule:read}');
-select is((select count(distinct name)::integer from everything), 30, 'every tenant table has a row that could be seen');
+select is((select count(distinct name)::integer from everything), 34, 'every tenant table has a row that could be seen');
 
 -- acting as Noah, who has no role
 select tests.authenticate_as(tests.id('noah login'));

@@ -141,6 +141,8 @@ union select kind, organization_id from public.availability_exceptions
 union select 'preferred hours', organization_id from public.client_preferred_hours
 union select 'coverage', organization_id from public.client_coverages
 union select 'payer', organization_id from public.payers
+union select 'rule of a payer', organization_id from public.payer_rules
+union select 'modifiers of a payer', organization_id from public.payer_modifiers
 union select 'buffer', organization_id from public.buffer_rules
 union select 'rule for cancelling', organization_id from public.cancellation_rules
 union select 'series', organization_id from public.session_series
@@ -153,16 +155,16 @@ grant select on schedule to authenticated;
 select tests.authenticate_as(tests.id('north rosa login'), 'aal1', jsonb_build_object('org_id', tests.id('north')));
 select set_eq(
   'select what from schedule',
-  array['hours of north rosa', 'time_off', 'holiday', 'preferred hours', 'payer', 'buffer', 'rule for cancelling', 'series', 'team', 'waitlist', 'wanted times'],
+  array['hours of north rosa', 'time_off', 'holiday', 'preferred hours', 'payer', 'rule of a payer', 'modifiers of a payer', 'buffer', 'rule for cancelling', 'series', 'team', 'waitlist', 'wanted times'],
   'a therapist sees when they work, what repeats, and who of their clients waits; who pays for whom they do not');
 -- acting as Theo, who is on Birch's team too
 select tests.authenticate_as(tests.id('north theo login'));
 select set_eq(
   'select what from schedule',
-  array['hours of north theo', 'holiday', 'preferred hours', 'payer', 'buffer', 'rule for cancelling', 'team', 'waitlist', 'wanted times'],
+  array['hours of north theo', 'holiday', 'preferred hours', 'payer', 'rule of a payer', 'modifiers of a payer', 'buffer', 'rule for cancelling', 'team', 'waitlist', 'wanted times'],
   'a colleague sees neither their hours, nor their time off and why, nor their series');
 select tests.authenticate_as(tests.id('north scheduler login'));
-select is((select count(*)::integer from schedule where organization_id = tests.id('north')), 13, 'a scheduler sees the whole schedule of the clinic');
+select is((select count(*)::integer from schedule where organization_id = tests.id('north')), 15, 'a scheduler sees the whole schedule of the clinic');
 select is_empty(
   $$ select what from schedule where organization_id <> tests.id('north') $$, 'and of no other clinic');
 select tests.authenticate_as(tests.id('north psychiatrist login'));

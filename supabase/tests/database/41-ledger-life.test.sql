@@ -18,13 +18,17 @@ $$;
 -- acting as the service role
 select tests.authenticate_as_service_role();
 select tests.add_session('cancelled', 'north', '08:00'), tests.add_session('no_show', 'north', '09:00'), tests.add_session('kept', 'north', '10:00');
+select tests.clear_authentication();
 update public.sessions set status = 'cancelled', cancelled_by = 'client' where id = tests.id('cancelled');
 update public.sessions set status = 'no_show' where id = tests.id('no_show');
-update public.sessions set status = 'in_progress' where id = tests.id('kept');
+update public.sessions set status = 'in_progress', actual_start_time = start_time where id = tests.id('kept');
+select tests.authenticate_as_service_role();
 select lives_ok($$ select tests.add_session('after cancelled', 'north', '08:00') $$, 'a cancelled session frees its time at once');
 select lives_ok($$ select tests.add_session('after no_show', 'north', '09:00') $$, 'a no-show frees its time at once');
 select throws_ok($$ select tests.add_session('fourth', 'north', '10:00') $$, '23P01', null, 'a session in progress keeps its time');
-update public.sessions set status = 'completed' where id = tests.id('kept');
+select tests.clear_authentication();
+update public.sessions set status = 'completed', actual_end_time = end_time where id = tests.id('kept');
+select tests.authenticate_as_service_role();
 select throws_ok($$ select tests.add_session('fourth', 'north', '10:00') $$, '23P01', null, 'a completed session keeps its time');
 select lives_ok(
   $$ select tests.add_session('recorded', 'north', '08:00', '{"status": "cancelled", "cancelled_by": "clinic"}') $$,

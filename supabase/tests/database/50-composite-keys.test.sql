@@ -1,6 +1,6 @@
 -- No row points into another organization, whoever writes it.
 begin;
-select plan(31);
+select plan(33);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.add_session('north session', 'north', '10:00'), tests.add_session('south session', 'south', '10:00');
@@ -64,12 +64,16 @@ from (values
 select tests.fill_schedule('north'), tests.fill_schedule('south');
 insert into public.therapists (id, organization_id, display_name, credential) values (tests.id('south idle'), tests.id('south'), 'idle', 'RBT');
 delete from public.waitlist_times where organization_id = tests.id('south');
+delete from public.payer_rules where organization_id = tests.id('south');
+delete from public.payer_modifiers where organization_id = tests.id('south');
 select throws_ok(format(
   'update public.%1$I set %2$I = tests.id(%3$L) where id = (select id from public.%1$I where organization_id = tests.id(''north'') limit 1)',
   refused.relation, refused.field, refused.value),
   '23503', null, refused.name)
 from (values
   ('client_coverages', 'payer_id', 'south payer', 'a client is not covered by another organization''s payer'),
+  ('payer_rules', 'payer_id', 'south payer', 'a rule is not of another organization''s payer'),
+  ('payer_modifiers', 'payer_id', 'south payer', 'modifiers are not of another organization''s payer'),
   ('therapist_availability', 'therapist_id', 'south idle', 'hours are not of another organization''s therapist'),
   ('client_preferred_hours', 'client_id', 'south cedar', 'preferred hours are not of another organization''s client'),
   ('buffer_rules', 'service_id', 'south 97153', 'a buffer is not of another organization''s service'),

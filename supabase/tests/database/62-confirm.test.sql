@@ -1,6 +1,6 @@
 -- Confirming: what public.confirm_sessions makes of holds, and moving a session.
 begin;
-select plan(42);
+select plan(45);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Rosa of North also schedules South.
@@ -169,6 +169,16 @@ select is((tests.kept('moved') ->> 'start_time')::timestamptz, tests.at('15:30')
 select is(
   public.hold_sessions(tests.hold_request('north', array['15:00'], tests.times(tests.at('15:00'), tests.at('15:30')))) -> 'problem', null,
   'a moved session frees the time it had');
+
+-- acting as Rosa: a session that is moved directly while its move is held
+select tests.keep('stale', public.hold_sessions( tests.hold_request('north', array['20:00'], jsonb_build_object('session_id', tests.kept('session') -> 'id'))) -> 'data');
+select is(
+  public.move_session(tests.occurrence(tests.at('22:00'), tests.at('22:30')) || jsonb_build_object(
+    'session_id', tests.kept('session') -> 'id', 'version', 2, 'time_zone', 'America/New_York')) #>> '{problem}', null, 'a session can be moved while another move is held');
+select is(tests.code_of(public.confirm_sessions(jsonb_build_object('hold_key', tests.kept('stale') -> 'hold_key'))), 'hold_expired session_changed', 'which is not confirmed then: its holder knew another session');
+select is(
+  (select start_time from public.sessions where id = (tests.kept('session') ->> 'id')::uuid), tests.at('22:00'), 'the session stays where it was moved to');
+select public.cancel_sessions(jsonb_build_object('hold_key', tests.kept('stale') -> 'hold_key'));
 
 -- acting as Rosa: a session that is cancelled while its move is held
 select tests.hold('move', tests.hold_request('north', array['20:00'], jsonb_build_object('session_id', tests.kept('session') -> 'id')));

@@ -22,7 +22,7 @@ select
   tests.add_session('missed', 'north', '11:00'), tests.add_session('of theo', 'north', '08:00', '{"therapist": "north theo", "client": "north cedar"}'),
   tests.add_session('of south', 'south', '08:00'),
   tests.add_hold('hold', 'north', '12:00'), tests.add_hold('expired', 'north', '13:00', '{"expires_in": "-1 second"}');
-update public.sessions set status = 'in_progress' where id = tests.id('done');
+update public.sessions set status = 'in_progress', actual_start_time = start_time where id = tests.id('done');
 update public.sessions set status = 'no_show' where id = tests.id('missed');
 
 -- ---------------------------------------------------------------------------------------------------------
@@ -36,8 +36,10 @@ select is(
   array['done not_cancellable session in_progress', 'missed not_cancellable session no_show', 'one cancelled session'],
   'a scheduled session is cancelled; what cannot be is named with its status');
 select results_eq(
-  $$ select status, cancelled_by, cancellation_reason, status_changed_by from public.sessions where id = tests.id('one') $$,
-  $$ values ('cancelled', 'client', 'ill', auth.uid()) $$, 'the session says who cancelled it and why');
+  $$ select status, cancelled_by, status_changed_by,
+      public.read_texts(jsonb_build_object('organization_id', tests.id('north'), 'table', 'sessions', 'ids', array[id])) #>> '{data,texts,0,text}'
+    from public.sessions where id = tests.id('one') $$,
+  $$ values ('cancelled', 'client', auth.uid(), 'ill') $$, 'the session says who cancelled it, and on record, why');
 select is(
   tests.outcome(tests.cancel(jsonb_build_object('session_ids', array[tests.id('one'), tests.id('one')])), array['one']),
   array['one already_cancelled session'], 'cancelling again changes nothing and says so');

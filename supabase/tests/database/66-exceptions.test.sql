@@ -60,7 +60,7 @@ select
   tests.add_session('morning', 'north', '09:00'), tests.add_session('noon', 'north', '12:00'), tests.add_session('running', 'north', '14:00'),
   tests.add_session('before', 'north', '06:30'), tests.add_session('of theo', 'north', '10:30', '{"therapist": "north theo", "client": "north cedar"}'),
   tests.add_hold('held', 'north', '10:30'), tests.add_hold('expired', 'north', '16:00', '{"expires_in": "-1 second"}');
-update public.sessions set status = 'in_progress' where id = tests.id('running');
+update public.sessions set status = 'in_progress', actual_start_time = start_time where id = tests.id('running');
 create function tests.all_labels() returns text[] language sql set search_path = '' as $$
   select array['morning', 'noon', 'running', 'before', 'of theo', 'held', 'expired', 'late']
 $$;

@@ -224,8 +224,10 @@ delete from public.buffer_rules;
 -- Supervision beside direct treatment
 -- ---------------------------------------------------------------------------------------------------------
 
-insert into public.payers (id, organization_id, name, allows_concurrent_supervision) values
-  (tests.id('strict'), tests.id('north'), 'strict', false), (tests.id('lenient'), tests.id('north'), 'lenient', true);
+insert into public.payers (id, organization_id, name) values
+  (tests.id('strict'), tests.id('north'), 'strict'), (tests.id('lenient'), tests.id('north'), 'lenient');
+insert into public.payer_rules (organization_id, payer_id, starts_on, allows_concurrent_supervision) values
+  (tests.id('north'), tests.id('strict'), '2020-01-01', false), (tests.id('north'), tests.id('lenient'), '2020-01-01', true);
 insert into public.client_coverages (organization_id, client_id, payer_id, starts_on, ends_on) values
   (tests.id('north'), tests.id('north birch'), tests.id('strict'), tests.at('0:00')::date, tests.at('0:00', 2)::date),
   (tests.id('north'), tests.id('north birch'), tests.id('lenient'), tests.at('0:00', 3)::date, null);

@@ -1,6 +1,6 @@
 -- The audit trail: what is put on record, who reads it, and that nobody changes it.
 begin;
-select plan(34);
+select plan(42);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Dora is admin of North and a therapist of South; Noah belongs nowhere.
@@ -67,20 +67,63 @@ select is(
   (select count(*)::integer from public.session_holds where organization_id = tests.id('north') and status = 'held'), 0,
   'the record of a refusal stays, while what the call attempted was undone');
 
+-- Before and after
+create function pg_temp.details(of_action text, clinic text default 'north') returns setof jsonb language sql as $$
+  select details from audit.events where organization_id = tests.id(clinic) and action = of_action order by id
+$$;
+select is(
+  (select details from pg_temp.details('session.moved') details),
+  jsonb_build_object(
+    'before', jsonb_build_object('start_time', tests.at('10:00'), 'end_time', tests.at('11:00')),
+    'after', jsonb_build_object('start_time', tests.at('12:00'), 'end_time', tests.at('13:00'))),
+  'a move says what was and what became, and of nothing else');
+select is(
+  (select details #- '{after,cancellation_notice_minutes}' from pg_temp.details('session.cancelled') details),
+  '{"before": {"status": "scheduled", "cancelled_by": null, "late_cancellation": null, "cancellation_notice_minutes": null, "attendance": null},
+    "after": {"status": "cancelled", "cancelled_by": "client", "late_cancellation": false, "attendance": "cancelled_by_client"}, "withheld": ["cancellation_reason"]}',
+  'a cancellation says all but its reason, and that there is one');
+select is(
+  (select array_agg(distinct details) from pg_temp.details('hold.released') details),
+  array['{"before": {"status": "held"}, "after": {"status": "released"}}'::jsonb], 'the end of a hold says what it was');
+select is(
+  ((select details from pg_temp.details('hold.created') details limit 1) -> 'after') - '{batch_key,expires_at,client_lane,takes_every_lane,time_zone}'::text[],
+  jsonb_build_object('therapist_id', tests.id('north rosa'), 'client_id', tests.id('north birch'), 'service_id', tests.id('north 97153'),
+    'start_time', tests.at('10:00'), 'end_time', tests.at('11:00'), 'status', 'held', 'series_id', tests.kept('held') -> 'series_id',
+    'occurrence_start', tests.at('10:00'), 'buffer_before_minutes', 0, 'buffer_after_minutes', 0),
+  'a hold says what is held');
+select is_empty($$ select details from pg_temp.details('session.scheduled') details where not details -> 'after' ?& '{therapist_id,client_id,start_time,status}' $$,
+  'a session says what is booked');
+select set_eq(
+  $$ select attribute.attname::text from pg_attribute attribute
+    where attribute.attrelid in ('public.sessions'::regclass, 'public.session_holds'::regclass)
+      and col_description(attribute.attrelid, attribute.attnum) ~ '^PHI: ' $$,
+  'select unnest(app.withheld_from_events())', 'of every column of sessions and holds with PHI events say only that it changed');
+
 -- acting as the service role, and as plain SQL
 select tests.authenticate_as_service_role();
 select tests.add_session('direct', 'south', '10:00');
-update public.sessions set status = 'in_progress' where id = tests.id('direct');
 update public.sessions set place_of_service = '12' where id = tests.id('direct');
 select tests.clear_authentication();
+update public.sessions set status = 'in_progress', actual_start_time = start_time where id = tests.id('direct');
 select tests.add_hold('expired', 'south', '12:00', '{"expires_in": "-1 second"}');
 select app.sweep_expired_holds();
 select is(
-  pg_temp.trail('south'), array['session.scheduled', 'session.in_progress', 'hold.created', 'hold.expired'],
+  pg_temp.trail('south'), array['session.scheduled', 'session.started', 'hold.created', 'hold.expired'],
   'writing round the RPCs is on record too, and so is an expiry');
 select is(
   (select array_agg(distinct actor_id) from audit.events where organization_id = tests.id('south')), array[null::uuid],
   'an event of automation names nobody');
+
+select results_eq(
+  $$ select action, details from audit.events where organization_id = tests.id('south') and row_id = tests.id('direct') and action ~ '^row' $$,
+  $$ values ('row.updated', '{"before": {"place_of_service": null}, "after": {"place_of_service": "12"}}'::jsonb) $$,
+  'so is a change that is no step of a session''s');
+update public.sessions set place_of_service = place_of_service where id = tests.id('direct');
+delete from public.session_holds where id = tests.id('expired');
+select results_eq(
+  $$ select row_id, details #>> '{before,status}' from audit.events where organization_id = tests.id('south') and action ~ '^row\.(deleted|updated)' and id > (
+    select max(id) from audit.events where row_id = tests.id('direct')) $$,
+  $$ select tests.id('expired'), 'expired' $$, 'and a hold that the owner deletes; a change of nothing is not');
 
 -- acting as Theo of North, in South
 select tests.authenticate_as(tests.id('north theo login'));
@@ -102,7 +145,7 @@ select is_empty(
   $$ select distinct key from audit.events cross join lateral jsonb_object_keys(details) key
     where organization_id in (tests.id('north'), tests.id('south')) and key not in ('conflicts', 'reason')
       and not (action ~ '^role\.' and key in ('user_id', 'role', 'kind', 'expires_at'))
-      and not (action ~ '^row\.' and key in ('key', 'before', 'after', 'withheld')) $$,
+      and not (action ~ '^(row|hold|session)\.' and key in ('key', 'before', 'after', 'withheld')) $$,
   'the details of an event are codes and kinds only');
 
 -- ---------------------------------------------------------------------------------------------------------

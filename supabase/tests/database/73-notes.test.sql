@@ -1,19 +1,28 @@
 -- Notes: what the tables keep whoever writes, and what the RPCs refuse who call them directly. The text itself is the
 -- function's concern: supabase/tests/http/notes.test.ts and note-keys.test.ts.
 begin;
-select plan(45);
+select plan(60);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.add_session('a session', 'north', '10:00'), tests.add_session('another session', 'north', '12:00', '{"client": "north aspen"}');
-select tests.add_session('south session', 'south', '10:00');
+select tests.add_session('third session', 'north', '14:00', '{"client": "north aspen"}'), tests.add_session('south session', 'south', '10:00');
 select tests.add_note('a note', 'north', 'a session'), tests.add_note('south note', 'south', 'south session');
 select tests.add_note('a summary', 'north', 'a session', '{"kind": "summary"}');
 create function pg_temp.code(answer jsonb) returns text language sql as $$
   select coalesce(concat_ws(' ', answer #>> '{problem,code}', answer #>> '{problem,errors,0,field}', answer #>> '{problem,errors,0,code}', answer #>> '{problem,reason}'), '')
 $$;
-create function pg_temp.saved(session text, changes jsonb default '{}') returns jsonb language sql as $$
-  select jsonb_build_object('session_id', tests.id(session), 'version', 0, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', repeat('0', 64),
-    'key_id', tests.id('new key'), 'wrapped_key', 'aaaa..bbbb.cccc.dddd', 'master_key_id', 'k1', 'new_note_id', tests.id('new note')) || changes
+-- What the function would hand over to save a session's first note, with its proof; in the name of the session's therapist.
+insert into app.note_writers (master_key_id, proof_key) values ('73', decode(repeat('73', 32), 'hex'));
+create function pg_temp.saved(session text, changes jsonb default '{}') returns jsonb language sql security definer as $$
+  select saved.request || jsonb_build_object('proof', encode(app.hmac_sha256(convert_to(concat_ws(E'\n',
+      'holdfast note v1', it.organization_id, it.client_id, it.id, therapist.user_id, coalesce(saved.request ->> 'kind', 'session'), saved.request ->> 'new_note_id',
+      saved.request ->> 'version', saved.request ->> 'key_id', coalesce(saved.request ->> 'wrapped_key', ''), coalesce(saved.request ->> 'master_key_id', ''),
+      saved.request ->> 'ciphertext', saved.request ->> 'text_digest'), 'UTF8'), decode(repeat('73', 32), 'hex')), 'hex'))
+  from public.sessions it
+  join public.therapists therapist on therapist.id = it.therapist_id
+  cross join (select jsonb_build_object('session_id', tests.id(session), 'version', 0, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', repeat('0', 64),
+    'key_id', tests.id('new key'), 'wrapped_key', 'aaaa..bbbb.cccc.dddd', 'master_key_id', 'k1', 'new_note_id', tests.id('new note')) || changes) saved (request)
+  where it.id = tests.id(session)
 $$;
 create function pg_temp.stored() returns text language sql as $$
   select concat_ws(' ', (select count(*) from public.client_keys), (select count(*) from public.session_notes), (select count(*) from public.session_note_versions))
@@ -103,6 +112,26 @@ from (values
   ('{"version": 1}', 'stale_version', 'a draft that there is not has no version 1'),
   ('{"kind": "letter"}', 'validation_failed kind invalid_value', 'there are three kinds')
 ) refused (changes, code, name);
+select is(pg_temp.code(public.save_note(pg_temp.saved('another session') || refused.changes)), refused.code, refused.name)
+from (values
+  ('{"proof": null}'::jsonb, 'validation_failed proof invalid_format', 'what does not come from the function is not saved: without a proof'),
+  (jsonb_build_object('proof', repeat('0', 64)), 'forbidden not_from_the_function', 'nor with an invented one'),
+  ('{"ciphertext": "eeee..ffff.gggg.iiii"}', 'forbidden not_from_the_function', 'nor another ciphertext'),
+  (jsonb_build_object('text_digest', repeat('1', 64)), 'forbidden not_from_the_function', 'nor another digest'),
+  ('{"wrapped_key": "aaaa..bbbb.cccc.eeee"}', 'forbidden not_from_the_function', 'nor another wrapped key'),
+  ('{"master_key_id": "k2"}', 'forbidden not_from_the_function', 'nor one that names another master key'),
+  (jsonb_build_object('key_id', tests.id('other key')), 'forbidden not_from_the_function', 'nor a key under another id'),
+  (jsonb_build_object('new_note_id', tests.id('other note')), 'forbidden not_from_the_function', 'nor the text for another note'),
+  ('{"kind": "summary"}', 'forbidden not_from_the_function', 'nor a note''s text as a summary'),
+  (jsonb_build_object('session_id', tests.id('third session')), 'forbidden not_from_the_function', 'nor that of one session for another'),
+  ('{"new_note_id": "x"}', 'validation_failed new_note_id invalid_format', 'an id is an id')
+) refused (changes, code, name);
+-- acting as Theo: what was made for Rosa, for a session that is his by now
+select tests.clear_authentication();
+select tests.keep('for_rosa', pg_temp.saved('third session'));
+update public.sessions set therapist_id = tests.id('north theo') where id = tests.id('third session');
+select tests.authenticate_as(tests.id('north theo login'));
+select is(pg_temp.code(public.save_note(tests.kept('for_rosa'))), 'forbidden not_from_the_function', 'nor what was made for somebody else');
 select tests.clear_authentication();
 select is(pg_temp.stored(), tests.kept('stored') #>> '{}', 'of a refused save nothing is left, its new key neither');
 
@@ -119,6 +148,19 @@ select is(pg_temp.code(public.save_note(pg_temp.saved('another session'))), '', 
 select is(
   pg_temp.code(public.sign_note(jsonb_build_object('note_id', tests.id('new note'), 'version', 1, 'text_digest', repeat('1', 64)))),
   'validation_failed text_digest mismatch', 'a signature is under the text that was saved, by its digest');
+select tests.clear_authentication();
+
+-- ---------------------------------------------------------------------------------------------------------
+-- What proves it
+-- ---------------------------------------------------------------------------------------------------------
+
+select is(encode(app.hmac_sha256(convert_to(known.message, 'UTF8'), known.key), 'hex'), known.mac, known.name)
+from (values
+  ('Hi There', decode(repeat('0b', 20), 'hex'), 'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7', 'HMAC-SHA-256 is that of RFC 4231, case 1'),
+  ('what do ya want for nothing?', convert_to('Jefe', 'UTF8'), '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843', 'and case 2')
+) known (message, key, mac, name);
+select tests.authenticate_as_service_role();
+select throws_ok('select proof_key from app.note_writers', '42501', null, 'the service role does not learn what proves a save');
 select tests.clear_authentication();
 
 select * from finish();

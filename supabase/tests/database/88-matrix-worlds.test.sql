@@ -22,7 +22,8 @@ create or replace function access.at(hour integer) returns timestamptz language 
 $$;
 
 create or replace function access.add_login(label text) returns uuid language sql set search_path = '' as $$
-  insert into auth.users (id, email) values (access.id(label), access.id(label) || '@access.example') returning id
+  insert into auth.users (id, email) values (access.id(label), access.id(label) || '@access.example');
+  insert into auth.sessions (id, user_id, created_at) values (access.id(label), access.id(label), now()) returning id
 $$;
 
 create or replace function access.create_world(run text, persona text, of_login uuid default null)
@@ -86,12 +87,28 @@ begin
     -- What the RPCs move, exchange and give to somebody else.
     ('me moved', 'me', 'mine', 42), ('me one', 'me', 'mine', 46), ('me other', 'me', 'mine', 48), ('me given', 'me', 'mine', 60),
     ('colleague moved', 'colleague', 'theirs', 42), ('colleague one', 'colleague', 'theirs', 46), ('colleague other', 'colleague', 'theirs', 48),
-    ('colleague given', 'colleague', 'mine', 62)) booked (label, who, whom, hour);
+    ('colleague given', 'colleague', 'mine', 62),
+    -- What they mark; the past is by the hour of the day a month ago.
+    ('me to complete', 'me', 'mine', -1440), ('me to miss', 'me', 'mine', -1438), ('me to correct', 'me', 'mine', -1436), ('me to start', 'me', 'mine', -1434),
+    ('supervised to complete', 'supervised', 'caseload', -1440), ('supervised to miss', 'supervised', 'caseload', -1438),
+    ('supervised to correct', 'supervised', 'caseload', -1436), ('supervised to start', 'supervised', 'caseload', -1434),
+    ('colleague to complete', 'colleague', 'theirs', -1440), ('colleague to miss', 'colleague', 'theirs', -1438),
+    ('colleague to correct', 'colleague', 'theirs', -1436), ('colleague to start', 'colleague', 'theirs', -1434),
+    -- Of a day on which nothing else changes, so that their charges stay as they are made below.
+    ('me over', 'me', 'mine', -1500), ('supervised over', 'supervised', 'caseload', -1500), ('colleague over', 'colleague', 'theirs', -1500),
+    ('client over', 'colleague', 'mine', -1498), ('reviewed over', 'colleague', 'reviewed', -1496)) booked (label, who, whom, hour);
+  update public.sessions session set status = 'no_show'
+  where session.id in (select access.id(concat_ws(' ', world, who, 'to correct')) from unnest(array['me', 'supervised', 'colleague']) who);
+  insert into public.attendance_marks (id, organization_id, session_id, event, status)
+  values (access.id(world || ' mark'), org, access.id(world || ' me to correct'), 'no_show', 'no_show');
+  -- As if more had been planned than the limit, so that there is something to override.
+  update public.session_charges set warnings = '{mue_exceeded}', mue_limit = 1, mue_units = 4 where organization_id = org;
   insert into public.session_groups (id, organization_id, therapist_id, service_id, start_time, end_time)
   select access.id(concat_ws(' ', world, who, 'group')), org, access.id(world || ' ' || who), access.id(world || ' group service'), access.at(18), access.at(19)
   from unnest(array['me', 'colleague', 'supervised']) who;
 
   perform access.write_notes(world, login, colleague);
+  perform access.add_documents(world, login, colleague);
   perform set_config('request.jwt.claims', jsonb_build_object('sub', maker.maker)::text, true), access.hold(world, maker.label, maker.who, maker.whom, maker.hour)
   from (values ('hold I made', 'colleague', 'theirs', 4, login), ('hold for me', 'me', 'mine', 4, login), ('hold on my time', 'me', 'mine', 6, colleague),
     ('colleague hold', 'colleague', 'theirs', 6, colleague), ('supervised hold', 'supervised', 'caseload', 4, colleague),
@@ -166,6 +183,25 @@ begin
 end
 $$;
 
+-- A stored document of each client that a scope means, one of mine that the family does not see, and an insurance card.
+create or replace function access.add_documents(world text, login uuid, colleague uuid) returns void language plpgsql set search_path = '' as $$
+declare
+  document record;
+begin
+  for document in
+    select * from (values ('my document', 'mine', 'plan', true, login), ('hidden document', 'mine', 'assessment', false, colleague),
+      ('colleague document', 'theirs', 'plan', true, colleague), ('reviewed document', 'reviewed', 'plan', false, colleague),
+      ('supervised document', 'caseload', 'plan', false, colleague), ('card', 'theirs', 'insurance', false, colleague)) it (label, whom, kind, visible, uploader)
+  loop
+    perform pg_catalog.set_config('request.jwt.claims', pg_catalog.jsonb_build_object('sub', document.uploader)::text, true);
+    insert into public.documents (id, organization_id, client_id, kind, title, file_name, content_type, size_bytes, visible_to_family, status, stored_at)
+    values (access.id(world || ' ' || document.label), access.id(world), access.id(world || ' ' || document.whom), document.kind, 'Title', 'file.pdf',
+      'application/pdf', 1, document.visible, 'stored', now());
+  end loop;
+  perform pg_catalog.set_config('request.jwt.claims', '', true);
+end
+$$;
+
 -- A row in every table of a clinic's schedule but sessions, groups and holds.
 create or replace function access.fill_schedule(world text) returns void language sql set search_path = '' as $$
   insert into public.therapist_availability (id, organization_id, therapist_id, weekday, local_start, local_end, effective_from, time_zone)
@@ -177,8 +213,21 @@ create or replace function access.fill_schedule(world text) returns void languag
   insert into public.availability_exceptions (id, organization_id, kind, start_time, end_time, time_zone)
   values (access.id(world || ' holiday'), access.id(world), 'holiday', access.at(504), access.at(528), 'UTC');
   insert into public.payers (id, organization_id, name) values (access.id(world || ' payer'), access.id(world), 'Payer');
+  insert into public.payer_rules (id, organization_id, payer_id, starts_on)
+  values (access.id(world || ' payer rule'), access.id(world), access.id(world || ' payer'), current_date - 30);
+  insert into public.payer_modifiers (id, organization_id, payer_id, modifiers, starts_on)
+  values (access.id(world || ' payer modifiers'), access.id(world), access.id(world || ' payer'), '{HM}', current_date - 30);
   insert into public.client_coverages (id, organization_id, client_id, payer_id, starts_on)
   select access.id(pg_catalog.concat_ws(' ', world, whom, 'coverage')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' payer'), current_date - 30
+  from pg_catalog.unnest(array['mine', 'theirs']) whom;
+  insert into public.authorizations (id, organization_id, client_id, payer_id, authorization_number, cpt_codes, starts_on, ends_on, units)
+  select access.id(pg_catalog.concat_ws(' ', world, whom, 'authorization')), access.id(world), access.id(world || ' ' || whom), access.id(world || ' payer'), 'A-1', '{97156}',
+    current_date - 30, current_date + 300, 100
+  from pg_catalog.unnest(array['mine', 'theirs']) whom;
+  insert into public.authorization_periods (organization_id, authorization_id, period, period_start)
+  select access.id(world), access.id(pg_catalog.concat_ws(' ', world, whom, 'authorization')), 'month', '2020-01-01' from pg_catalog.unnest(array['mine', 'theirs']) whom;
+  insert into public.authorization_entries (organization_id, authorization_id, booking_id, state, units, overridden_units, week_start, month_start)
+  select access.id(world), access.id(pg_catalog.concat_ws(' ', world, whom, 'authorization')), access.id(pg_catalog.concat_ws(' ', world, whom, 'entry')), 'released', 0, 0, '2020-01-06', '2020-01-01'
   from pg_catalog.unnest(array['mine', 'theirs']) whom;
   insert into public.client_preferred_hours (id, organization_id, client_id, weekday, local_start, local_end, effective_from, time_zone)
   select access.id(pg_catalog.concat_ws(' ', world, whom, 'preference')), access.id(world), access.id(world || ' ' || whom), 1, '08:00', '18:00', current_date - 30, 'UTC'
@@ -230,8 +279,9 @@ declare
   whom text := case scope when 'own row' then 'mine' when 'assigned client' then 'mine' when 'client for review' then 'reviewed' when 'supervised row' then 'caseload' else 'theirs' end;
   label text;
 begin
-  if relation in ('roles', 'role_permissions', 'cpt_codes') then
-    return case relation when 'cpt_codes' then '97153' else 'partner_provider' end;
+  if relation in ('roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service') then
+    return case relation when 'cpt_codes' then '97153' when 'mue_limits' then '97153' when 'credentials' then 'RBT' when 'places_of_service' then '11'
+      else 'partner_provider' end;
   elsif relation = 'denied_attempts' then
     return (select event.id from audit.events event where event.organization_id = access.id(here) and event.row_id = access.id(here) and event.decision = 'deny');
   elsif relation = 'active_organizations' then
@@ -240,20 +290,24 @@ begin
     return this.login;
   end if;
   label := case
-    when relation = 'organizations' then null
+    when relation in ('organizations', 'access_thresholds') then null
     when relation = 'user_roles' then case when mine and this.persona = 'super_admin with break-glass' then 'break-glass' when mine then 'role' else 'colleague role' end
     when relation = 'therapists' then case when mine then 'me' else 'colleague' end
     when relation in ('clients', 'family_clients') then whom
     when relation = 'care_team_assignments' then
       case scope when 'own row' then 'me of mine' when 'assigned client' then 'colleague of mine' when 'supervised row' then 'supervised of caseload' else 'colleague of theirs' end
-    when relation in ('sessions', 'family_sessions', 'calendar_claims') then
+    when relation in ('sessions', 'family_sessions', 'session_charges', 'calendar_claims') then
       case scope when 'own row' then 'my session' when 'assigned client' then 'session of my client' when 'client for review' then 'session under review'
         when 'supervised row' then 'supervised session' else 'colleague session' end
     when relation = 'session_groups' then whose || ' group'
     when relation = 'therapist_availability' then whose || ' hours 1'
     when relation = 'availability_exceptions' then case when scope in ('own organization', 'other organization') then 'holiday' else whose || ' time off' end
     when relation = 'payers' then 'payer'
+    when relation = 'payer_rules' then 'payer rule'
+    when relation = 'payer_modifiers' then 'payer modifiers'
     when relation = 'client_coverages' then whom || ' coverage'
+    when relation in ('authorizations', 'authorization_codes', 'authorization_periods') then whom || ' authorization'
+    when relation = 'authorization_entries' then whom || ' entry'
     when relation = 'client_preferred_hours' then whom || ' preference'
     when relation = 'buffer_rules' then 'buffer'
     when relation = 'cancellation_rules' then 'rule'
@@ -274,6 +328,9 @@ begin
         when 'a released summary of an own child' then 'my summary' when 'a released summary of another child' then 'colleague summary'
         else 'colleague session' end || case relation when 'session_notes' then ' note' else ' text' end
     when relation = 'client_keys' then whom || ' key'
+    when relation = 'documents' then case scope when 'own row' then 'my document' when 'client for review' then 'reviewed document' when 'supervised row' then 'supervised document'
+      when 'a hidden one of an own child' then 'hidden document' when 'an insurance card' then 'card' else 'colleague document' end
+    when relation = 'attendance_marks' then 'mark'
     when relation = 'supervisions' then case when mine then 'my' else 'colleague' end || ' supervision'
     when relation = 'client_guardians' then case when mine then 'my' else 'colleague' end || ' guardianship'
     when relation in ('referrals', 'referral_summaries') then case when mine then 'my' else 'colleague' end || ' referral'
@@ -297,7 +354,7 @@ declare
   today date := current_date;
 begin
   return case
-    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'family_sessions', 'family_clients', 'referral_summaries') then '{}'
+    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service', 'family_sessions', 'family_clients', 'referral_summaries') then '{}'
     else pg_catalog.jsonb_build_object('organization_id', access.id(here)) end || case relation
     when 'organizations' then '{"name": "A new tenant", "time_zone": "UTC"}'::jsonb
     when 'user_roles' then pg_catalog.jsonb_build_object('user_id', case when mine then this.login else newcomer end, 'role', 'psychiatrist')
@@ -313,6 +370,11 @@ begin
     when 'client_guardians' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' caseload'), 'user_id', case when mine then this.login else newcomer end, 'relationship', 'parent', 'starts_on', today)
     when 'payers' then pg_catalog.jsonb_build_object('name', 'New for ' || this.persona)
+    when 'payer_rules' then pg_catalog.jsonb_build_object(
+      'payer_id', access.id(here || ' payer'), 'starts_on', '2001-01-01', 'ends_on', '2001-12-31')
+    when 'payer_modifiers' then pg_catalog.jsonb_build_object(
+      'payer_id', access.id(here || ' payer'), 'credential', 'RBT', 'modifiers', array['HM'], 'starts_on', today)
+    when 'session_charges' then '{"kind": "actual"}'
     when 'client_coverages' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' free'), 'payer_id', access.id(here || ' payer'), 'starts_on', today)
     when 'client_preferred_hours' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' free'), 'weekday', 1, 'local_start', '08:00', 'local_end', '18:00', 'effective_from', today, 'time_zone', 'UTC')
@@ -339,16 +401,26 @@ begin
     when 'session_holds' then pg_catalog.jsonb_build_object('therapist_id', access.id(here || ' me'))
     when 'referrals' then '{"reference": "NEW"}'
     when 'access_alerts' then '{"kind": "break_glass"}'
+    when 'access_thresholds' then '{"denials": 3}'
     when 'service_accounts' then '{"name": "New", "scopes": ["schedule:read"]}'
     when 'service_account_tokens' then '{"prefix": "hf_abcdef"}'
     when 'calendar_claims' then pg_catalog.jsonb_build_object('claim_id', newcomer)
+    when 'authorizations' then '{"units": 1}'
+    when 'authorization_codes' then '{"cpt_code": "97151"}'
+    when 'authorization_periods' then '{"period": "week"}'
+    when 'authorization_entries' then '{"state": "used"}'
     when 'client_keys' then '{"master_key_id": "k2"}'
     when 'session_notes' then '{"kind": "session"}'
+    when 'documents' then '{"kind": "plan"}'
+    when 'attendance_marks' then '{"event": "no_show", "status": "no_show"}'
     when 'session_note_versions' then '{"number": 2}'
     when 'idempotency_keys' then '{"key": "new"}'
     when 'roles' then '{"role": "new", "summary": "New"}'
     when 'role_permissions' then '{"role": "client", "permission": "view_clients"}'
     when 'cpt_codes' then '{"code": "00000", "description": "New"}'
+    when 'mue_limits' then '{"cpt_code": "97153", "programme": "medicaid", "units_per_day": 1, "starts_on": "2001-01-01", "source": "New"}'
+    when 'credentials' then '{"code": "NEW", "description": "New", "level": 1}'
+    when 'places_of_service' then '{"code": "98", "description": "New"}'
     when 'denied_attempts' then '{"action": "a.b"}'
     else '{"status": "new"}' end;
 end
@@ -366,6 +438,8 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'session_groups' then pg_catalog.jsonb_build_object('end_time', access.at(20))
     when relation = 'session_teams' then pg_catalog.jsonb_build_object('end_time', access.at(22))
     when relation = 'payers' then pg_catalog.jsonb_build_object('name', 'Renamed by ' || of_world)
+    when relation in ('payer_rules', 'payer_modifiers') then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
+    when relation = 'session_charges' then '{"units": 96}'
     when relation = 'client_coverages' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation in ('client_preferred_hours', 'therapist_availability', 'waitlist_times') then '{"local_end": "19:00"}'
     when relation = 'buffer_rules' then '{"minutes_after": 10}'
@@ -376,19 +450,27 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'service_consents' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation = 'session_series' then '{"status": "ended"}'
     when relation = 'waitlist_entries' then '{"status": "withdrawn"}'
-    when relation = 'sessions' then '{"status": "in_progress"}'
+    when relation = 'sessions' then '{"place_of_service": "12"}'
+    when relation = 'attendance_marks' then '{"event": "no_show"}'
     when relation = 'session_holds' then '{"status": "released"}'
-    when relation = 'access_alerts' then '{"acknowledged_at": "2099-01-01T00:00:00Z"}'
+    when relation = 'access_alerts' then '{"kind": "note_unreadable"}'
+    when relation = 'access_thresholds' then '{"denials": 3}'
     when relation = 'service_accounts' then '{"disabled_at": null}'
     when relation = 'service_account_tokens' then '{"revoked_at": null}'
     when relation = 'calendar_claims' then '{"kind": "session"}'
+    when relation = 'authorizations' then '{"units": 1000}'
+    when relation = 'authorization_codes' then '{"cpt_code": "97151"}'
+    when relation = 'authorization_periods' then '{"taken_units": 0}'
+    when relation = 'authorization_entries' then '{"units": 0}'
     when relation = 'client_keys' then '{"master_key_id": "k2"}'
     when relation = 'session_notes' then '{"kind": "summary"}'
+    when relation = 'documents' then '{"kind": "report"}'
     when relation = 'session_note_versions' then '{"number": 2}'
     when relation = 'idempotency_keys' then '{"operation": "none"}'
     when relation = 'roles' then '{"summary": "Renamed"}'
     when relation = 'role_permissions' then '{"permission": "view_all"}'
-    when relation = 'cpt_codes' then '{"description": "Renamed"}'
+    when relation = 'mue_limits' then '{"units_per_day": 96}'
+    when relation in ('cpt_codes', 'credentials', 'places_of_service') then '{"description": "Renamed"}'
     when relation = 'denied_attempts' then '{"action": "a.b"}'
     else '{"status": "declined"}' end::jsonb
 $$;
@@ -398,12 +480,23 @@ create or replace function access.time(starts integer) returns jsonb language sq
     'end_time', access.at(starts + 1), 'end_time_offset_minutes', 0)
 $$;
 -- The requests of scheduling, each of a time and rows that no other one is about.
+-- The proof that the function session-notes would give of a second version of `my session note`.
+insert into app.note_writers (master_key_id, proof_key) values ('matrix', decode(repeat('0b', 32), 'hex')) on conflict do nothing;
+create or replace function access.proof(of_world text, key uuid) returns text language sql stable set search_path = '' as $$
+  select pg_catalog.encode(app.hmac_sha256(pg_catalog.convert_to(pg_catalog.concat_ws(E'\n',
+    'holdfast note v1', access.id(of_world), access.id(of_world || ' mine'), access.id(of_world || ' my session'), this.login, 'session',
+    access.id(of_world || ' my session note'), 1, key, '', '', 'eeee..ffff.gggg.hhhh', pg_catalog.repeat('0', 64)), 'UTF8'),
+    pg_catalog.decode(pg_catalog.repeat('0b', 32), 'hex')), 'hex')
+  from access.worlds this where this.world = of_world
+$$;
+
 create or replace function access.request(of_world text, rpc text, scope text) returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   this access.worlds := (select it from access.worlds it where it.world = of_world);
   here text := case scope when 'other organization' then this.elsewhere else of_world end;
   whose text := case scope when 'own row' then 'me' else 'colleague' end;
   me text := here || ' ' || whose;
+  marked text := here || case scope when 'supervised row' then ' supervised' else ' ' || whose end;
   client text := here || case when scope = 'own row' then ' mine' else ' theirs' end;
 begin
   return case rpc
@@ -412,6 +505,15 @@ begin
       'range_start', access.at(80), 'range_end', access.at(90), 'time_zone', 'UTC')
     when 'join_slot' then pg_catalog.jsonb_build_object('group_id', access.id(me || ' group'), 'client_id', access.id(client))
     when 'move_session' then access.time(44) || pg_catalog.jsonb_build_object('session_id', access.id(me || ' moved'), 'version', 1)
+    when 'start_session' then pg_catalog.jsonb_build_object(
+      'session_id', access.id(marked || ' to start'), 'version', 1, 'actual_start_time', access.at(-1434))
+    when 'complete_session' then pg_catalog.jsonb_build_object(
+      'session_id', access.id(marked || ' to complete'), 'version', 1, 'actual_start_time', access.at(-1440), 'actual_end_time', access.at(-1439))
+    when 'mark_no_show' then pg_catalog.jsonb_build_object('session_id', access.id(marked || ' to miss'), 'version', 1)
+    when 'correct_attendance' then pg_catalog.jsonb_build_object(
+      'session_id', access.id(marked || ' to correct'), 'version', 2, 'status', 'scheduled', 'reason', 'A slip')
+    when 'list_no_show_candidates' then pg_catalog.jsonb_build_object('organization_id', access.id(here))
+    when 'evv_records' then pg_catalog.jsonb_build_object('organization_id', access.id(here), 'from', access.at(-1500), 'to', access.at(0))
     when 'swap_sessions' then pg_catalog.jsonb_build_object(
       'session_id', access.id(me || ' one'), 'version', 1, 'other_session_id', access.id(me || ' other'), 'other_version', 1, 'exchange', 'times')
     when 'substitute_therapist' then pg_catalog.jsonb_build_object(
@@ -430,10 +532,20 @@ begin
       'wanted_times', '[{"weekday": 1, "local_start": "08:00", "local_end": "18:00"}]'::jsonb)
     when 'leave_waitlist' then pg_catalog.jsonb_build_object('waitlist_entry_id', access.target(of_world, 'waitlist_entries', scope))
     when 'answer_offer' then pg_catalog.jsonb_build_object('hold_key', access.target(of_world, 'session_holds', scope), 'answer', 'decline')
+    when 'request_document' then pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'kind', case scope when 'an insurance card' then 'insurance' else 'plan' end, 'title', 'Title',
+      'file_name', 'file.pdf', 'content_type', 'application/pdf', 'size_bytes', 1)
+    when 'find_documents' then pg_catalog.jsonb_build_object('client_id', access.target(of_world, 'clients', scope))
+    when 'finish_document' then pg_catalog.jsonb_build_object('document_id', access.target(of_world, 'documents', scope))
+    when 'read_document' then pg_catalog.jsonb_build_object('document_id', access.target(of_world, 'documents', scope))
+    when 'delete_document' then pg_catalog.jsonb_build_object('document_id', access.target(of_world, 'documents', scope), 'reason', 'Not ours')
     when 'prepare_note' then pg_catalog.jsonb_build_object('session_id', access.target(of_world, 'sessions', scope))
     when 'save_note' then pg_catalog.jsonb_build_object(
       'session_id', access.target(of_world, 'sessions', scope), 'version', 1, 'ciphertext', 'eeee..ffff.gggg.hhhh', 'text_digest', pg_catalog.repeat('0', 64),
-      'key_id', access.id(here || ' mine key'))
+      'key_id', access.id(here || ' mine key'), 'proof', access.proof(of_world, access.id(here || ' mine key')))
+    when 'override_mue' then pg_catalog.jsonb_build_object('session_id', access.id(here || case scope
+      when 'supervised row' then ' supervised' when 'assigned client' then ' client' when 'client for review' then ' reviewed'
+      when 'unassigned client' then ' colleague' else ' me' end || ' over'), 'reason', 'It was necessary')
     when 'destroy_client_key' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' mine'))
     when 'report_unreadable_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope), 'reason', 'text_tampered')
     when 'read_note' then pg_catalog.jsonb_build_object('note_id', access.target(of_world, 'session_notes', scope))
@@ -455,7 +567,9 @@ declare
 begin
   if rpc in ('find_open_times', 'join_slot', 'move_session', 'swap_sessions', 'substitute_therapist', 'update_series', 'set_availability', 'add_exception',
     'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer',
-    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key')
+    'request_document', 'find_documents', 'finish_document', 'read_document', 'delete_document',
+    'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
+    'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key', 'override_mue')
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
   end if;
@@ -464,8 +578,29 @@ begin
       'client_id', access.target(of_world, 'clients', scope), 'form_id', access.id(here || ' unsigned'), 'typed_name', 'A name'))
     when 'terminate_consent' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'signature_id', access.target(of_world, 'consent_signatures', scope), 'reason', 'No longer'))
+    when 'client_access_report' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope)))
+    when 'read_access_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
+    when 'acknowledge_alert' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'alert_id', access.target(of_world, 'access_alerts', scope), 'reason', 'Looked into'))
+    when 'read_clients' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'ids', pg_catalog.jsonb_build_array(access.target(of_world, 'clients', scope))))
+    when 'read_texts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'table', 'sessions', 'ids', pg_catalog.jsonb_build_array(access.target(of_world, 'sessions', scope))))
+    when 'save_client' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'full_name', 'Saved'))
+    when 'save_coverage' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'coverage_id', access.target(of_world, 'client_coverages', scope), 'member_id', 'SAVED'))
     when 'read_consents' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
+    when 'save_authorization' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope), 'payer_id', access.id(here || ' payer'), 'authorization_number', 'A-2', 'cpt_codes', '["97151"]'::jsonb,
+      'starts_on', current_date, 'ends_on', current_date + 90, 'units', 32))
+    when 'close_authorization' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'authorization_id', access.target(of_world, 'authorizations', scope)))
+    when 'read_authorizations' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'client_id', access.target(of_world, 'clients', scope)))
+    when 'read_authorization_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
     when 'hold_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || case when mine then ' me' else ' colleague' end), 'client_id', access.id(here || case when mine then ' mine' else ' theirs' end),
@@ -476,6 +611,7 @@ begin
     when 'cancel_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'session_ids', pg_catalog.jsonb_build_array(access.id(here || case when mine then ' my last session' else ' colleague last session' end)),
       'cancelled_by', case this.persona when 'client' then 'client' else 'clinic' end))
+    when 'find_notes_to_cosign' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'archive_client' then pg_catalog.jsonb_build_object('client', access.id(here || ' free'))
     when 'break_glass' then pg_catalog.jsonb_build_object('organization', access.id(here), 'reason', 'The clinic cannot sign in', 'minutes', 5)
     when 'custom_access_token_hook' then pg_catalog.jsonb_build_object('event', pg_catalog.jsonb_build_object('user_id', this.login, 'claims', '{}'::jsonb))

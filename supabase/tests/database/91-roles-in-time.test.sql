@@ -28,8 +28,9 @@ select tests.authenticate_as(tests.id('north rosa login'), 'aal1', jsonb_build_o
 select is_empty(
   'select id from public.sessions union all select id from public.clients union all select id from public.therapists union all select id from public.organizations',
   'a banned user sees nothing in the next statement');
-select is_empty($$ update public.sessions set status = 'in_progress' returning id $$, 'a banned user changes nothing in the next statement');
-select is(public.hold_sessions(tests.hold_request('north', array['12:00'])) #>> '{problem,code}', 'not_found', 'a banned user books nothing');
+select is(
+  public.mark_no_show(jsonb_build_object('session_id', tests.id('rosa session'))) #>> '{problem,code}', 'unauthenticated', 'a banned user marks nothing in the next statement');
+select is(public.hold_sessions(tests.hold_request('north', array['12:00'])) #>> '{problem,code}', 'unauthenticated', 'a banned user books nothing');
 select throws_ok(
   $$ select public.choose_organization(tests.id('north')) $$, '42501', 'not a member of this organization', 'a banned user chooses no organization');
 select tests.clear_authentication();

@@ -1,6 +1,6 @@
 -- Break-glass: how an operator of the platform reads a clinic's records in an emergency, and how the clinic learns of it.
 begin;
-select plan(33);
+select plan(36);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('olga login');
@@ -46,13 +46,19 @@ select is(pg_temp.seen(), 0, 'without a second factor it shows nothing');
 select tests.authenticate_as(tests.id('olga login'), 'aal2');
 select is_empty(statement.write, 'break-glass changes no ' || statement.what)
 from (values
-  ('client', $$ update public.clients set full_name = 'x' returning id $$),
-  ('session', $$ update public.sessions set status = 'in_progress' returning id $$),
+  ('room', $$ update public.rooms set name = 'x' returning id $$),
   ('role', $$ update public.user_roles set expires_at = now() + interval '1 year' returning id $$)
 ) statement (what, write);
 select is(
   array[pg_temp.code(public.hold_sessions(tests.hold_request('north', array['12:00']))), pg_temp.code(public.archive_client(tests.id('north aspen')))],
   array['not_found', 'not_found'], 'break-glass calls no operation');
+select is(pg_temp.code(public.save_client(jsonb_build_object('client_id', tests.id('north aspen'), 'full_name', 'x'))), 'not_found', 'nor saves a client');
+select is(
+  public.read_clients(jsonb_build_object('organization_id', tests.id('north'), 'ids', array[tests.id('north aspen')], 'fields', array['full_name'])) #>> '{data,clients,0,full_name}',
+  'north aspen', 'break-glass reads who a client is');
+select is(pg_temp.code(public.read_clients(jsonb_build_object('organization_id', tests.id('south'), 'ids', array[tests.id('south aspen')]))), 'not_found', 'of no other clinic');
+select tests.authenticate_as(tests.id('olga login'));
+select is(pg_temp.code(public.read_clients(jsonb_build_object('organization_id', tests.id('north')))), 'not_found', 'and not without a second factor');
 select tests.clear_authentication();
 
 select results_eq(
@@ -74,9 +80,12 @@ select is_empty($$ select id from audit.events where details::text ~ 'cannot sig
 -- acting as North's admin
 select tests.authenticate_as(tests.id('north admin login'));
 select is(
-  (select reason from public.user_roles where kind = 'break_glass'), 'The clinic cannot sign in', 'an admin of the clinic reads the reason');
-select isnt_empty(
-  $$ update public.access_alerts set acknowledged_at = now() where organization_id = tests.id('north') returning id $$, 'an admin of the clinic acknowledges the alert');
+  public.read_texts(jsonb_build_object('organization_id', tests.id('north'), 'table', 'user_roles', 'ids', array[tests.kept('granted') #>> '{data,grant_id}'])) #> '{data,texts}',
+  jsonb_build_array(jsonb_build_object('id', tests.kept('granted') #>> '{data,grant_id}', 'text', 'The clinic cannot sign in')),
+  'an admin of the clinic reads the reason');
+select is(
+  public.acknowledge_alert(jsonb_build_object('alert_id', (select id from public.access_alerts), 'reason', 'The door was broken')) #>> '{data,already_acknowledged}',
+  'false', 'an admin of the clinic acknowledges the alert');
 select isnt_empty(
   $$ update public.user_roles set revoked_at = now() where kind = 'break_glass' returning id $$, 'an admin of the clinic ends it');
 select tests.authenticate_as(tests.id('olga login'), 'aal2');

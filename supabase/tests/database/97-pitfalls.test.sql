@@ -76,6 +76,7 @@ select tests.create_user('noah login');
 select tests.fill_schedule('north'), tests.add_session('a session', 'north', '10:00'), tests.add_hold('a hold', 'north', '12:00'),
   tests.add_group('a group', 'north', '14:00');
 select tests.add_note('a note', 'north', 'a session');
+select tests.add_document('a document', 'north');
 
 create temp view operations as
 select proname::text as name from pg_proc where pronamespace = 'public'::regnamespace and proargnames[1] = 'request';
@@ -85,6 +86,7 @@ insert into requests values
   ('series_id', 'north series'), ('group_id', 'a group'), ('team_id', 'north team'), ('exception_id', 'north time off'),
   ('waitlist_entry_id', 'north entry'), ('organization_id', 'north'), ('session_ids', 'a session'), ('therapist_ids', 'north rosa'),
   ('signature_id', 'north signature'), ('form_id', 'north telehealth 1'),
+  ('document_id', 'a document'),
   ('client_ids', 'north birch'), ('note_id', 'a note'), ('addends_note_id', 'a note');
 -- What each operation answers to a request with the id of a row of North, or of none.
 create function pg_temp.answers(login text, of_north boolean) returns table (operation text, field text, code text) language plpgsql as $$

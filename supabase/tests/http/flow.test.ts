@@ -262,7 +262,7 @@ describe("cancelling", () => {
     expect((await cancel(clinic.rosa.user, { hold_key: held.hold_key })).not_cancellable).toEqual([
       { id: held.hold_key, kind: "hold", reason: "confirmed" },
     ]);
-    await sql`update public.sessions set status = 'in_progress' where id = ${session.id}`;
+    await sql`update public.sessions set status = 'in_progress', actual_start_time = start_time where id = ${session.id}`;
     const outcome = await cancel(clinic.admin, { session_ids: [session.id], cancelled_by: "clinic" });
     expect(outcome.not_cancellable).toEqual([{ id: session.id, kind: "session", reason: "in_progress" }]);
     await expectLedgerIsSound();

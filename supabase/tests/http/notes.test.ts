@@ -87,7 +87,10 @@ describe("a note", () => {
     );
 
     const payer = randomUUID();
-    await sql`insert into public.payers (id, organization_id, name, requires_cosignature) values (${payer}, ${clinic.id}, 'Payer', true)`;
+    await sql`insert into public.payers (id, organization_id, name) values (${payer}, ${clinic.id}, 'Payer')`;
+    await sql`
+      insert into public.payer_rules (organization_id, payer_id, starts_on, requires_cosignature)
+      values (${clinic.id}, ${payer}, current_date - 30, true)`;
     await sql`
       insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
       values (${clinic.id}, ${clinic.aspen}, ${payer}, current_date - 30)`;

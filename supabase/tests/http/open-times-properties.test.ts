@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type postgres from "postgres";
 import { beforeAll, expect, it } from "vitest";
 import { offsetMinutes } from "../../../src/lib/timezone.ts";
-import { type Clinic, createClinic } from "../support/clinic.ts";
+import { type Clinic, claimsOf, createClinic } from "../support/clinic.ts";
 import { sql } from "../support/stack.ts";
 import { instantOf, wallClock } from "../support/wall-clock.ts";
 
@@ -163,8 +163,10 @@ async function arrange(
   if (calendar.barred) {
     await transaction`
       with payer as (
-        insert into public.payers (organization_id, name, allows_concurrent_supervision)
-        values (${id}, 'a payer', false) returning id)
+        insert into public.payers (organization_id, name) values (${id}, 'a payer') returning id),
+      rule as (
+        insert into public.payer_rules (organization_id, payer_id, starts_on, allows_concurrent_supervision)
+        select ${id}, payer.id, '2020-01-01', false from payer)
       insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
       select ${id}, ${aspen}, payer.id, '2020-01-01' from payer`;
   }
@@ -231,9 +233,8 @@ it("offers exactly what is open, and each of it can be held at once", { timeout:
       const to = from + DAYS * DAY_MINUTES * MINUTE_MS;
       await undone(async (transaction) => {
         const taken = await arrange(transaction, calendar, from);
-        const claims = { sub: clinic.scheduler.id, role: "authenticated", aal: "aal1" };
         await transaction`
-          select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true), set_config('role', 'authenticated', true)`;
+          select set_config('request.jwt.claims', ${claimsOf(clinic.scheduler)}, true), set_config('role', 'authenticated', true)`;
         const service_code = calendar.supervision ? "97155" : "97153";
         const search = {
           therapist_ids: [clinic.rosa.id],

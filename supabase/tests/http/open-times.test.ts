@@ -122,8 +122,10 @@ describe("a search", () => {
     const here = await createClinic();
     await sql`
       with payer as (
-        insert into public.payers (organization_id, name, allows_concurrent_supervision)
-        values (${here.id}, 'a payer', false) returning id)
+        insert into public.payers (organization_id, name) values (${here.id}, 'a payer') returning id),
+      rule as (
+        insert into public.payer_rules (organization_id, payer_id, starts_on, allows_concurrent_supervision)
+        select ${here.id}, payer.id, '2020-01-01', false from payer)
       insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
       select ${here.id}, ${here.aspen}, payer.id, (${at(16)}::timestamptz at time zone ${TIME_ZONE})::date from payer`;
     await hold(here, time(40, 17));

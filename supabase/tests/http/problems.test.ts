@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
 import { startFunctions } from "../../../scripts/stack/index.ts";
 import type { ProblemCode } from "../../../src/lib/problems.ts";
+import { authorize, cover } from "../support/authorizations.ts";
 import {
   call,
   confirm,
@@ -150,6 +151,14 @@ const produce: Record<
     return call("sessions-confirm", clinic.rosa.user, { hold_key });
   },
   validation_failed: (clinic) => call("sessions-hold", clinic.rosa.user, { colour: "blue" }),
+  authorization_missing: async (clinic) => {
+    await cover(clinic, clinic.aspen, { requires_authorization: true });
+    return call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(30, 16)));
+  },
+  authorization_exhausted: async (clinic) => {
+    await authorize(clinic, clinic.aspen, { units: 3 });
+    return call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(30, 16)));
+  },
   offset_mismatch: (clinic) =>
     call(
       "sessions-hold",

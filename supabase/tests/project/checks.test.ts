@@ -98,8 +98,9 @@ describe("the database", () => {
       union
       -- What triggers enforce under a constraint's name.
       select unnest(array[
-        'client_keys_destroyed_for_good', 'consent_forms_published_text_stays', 'consent_forms_status_transition',
-        'consent_signatures_form_published', 'consent_signatures_immutable', 'service_consents_form_published',
+        'attendance_marks_only_added', 'authorization_entries_only_added', 'client_keys_destroyed_for_good', 'consent_forms_published_text_stays',
+        'consent_forms_status_transition', 'consent_signatures_form_published', 'consent_signatures_immutable', 'documents_unchanged',
+        'service_consents_form_published', 'services_credentials_known',
         'session_notes_signed_for_good', 'session_note_versions_only_added', 'sessions_status_transition', 'user_roles_revoked_for_good'])`;
     expect(Object.keys(CONSTRAINT_PROBLEMS).sort()).toEqual(constraints.map(({ name }) => name).sort());
   });

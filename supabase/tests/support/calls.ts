@@ -7,6 +7,7 @@ import { sql, stack } from "./stack.ts";
 
 export type FunctionName =
   | "availability"
+  | "documents"
   | "session-notes"
   | "sessions-availability"
   | "sessions-cancel"

@@ -2,7 +2,7 @@
 
 import postgres from "postgres";
 import { call, type FunctionName } from "./calls.ts";
-import { createUser, type User } from "./clinic.ts";
+import { claimsOf, createUser, type User } from "./clinic.ts";
 import { stack } from "./stack.ts";
 
 export interface Answer {
@@ -77,8 +77,7 @@ export async function rpcWithin(
   name: string,
   request: object,
 ): Promise<RpcAnswer> {
-  const claims = JSON.stringify({ sub: user.id, role: "authenticated", aal: "aal1" });
-  await transaction`select set_config('request.jwt.claims', ${claims}, true)`;
+  await transaction`select set_config('request.jwt.claims', ${claimsOf(user)}, true)`;
   await transaction`set local role authenticated`;
   const [row] =
     await transaction`select public.${transaction(name)}(${transaction.json(request as never)}) as answer`;

@@ -2,7 +2,7 @@ import type { ConfirmData } from "../../../src/lib/contracts.ts";
 import type { SeriesData, SeriesPreviewData } from "../../../src/lib/series.ts";
 import { localToInstant, offsetMinutes } from "../../../src/lib/timezone.ts";
 import { call, confirm, expectData, hold } from "./calls.ts";
-import { type Clinic, TIME_ZONE, type User } from "./clinic.ts";
+import { type Clinic, claimsOf, TIME_ZONE, type User } from "./clinic.ts";
 import { sql } from "./stack.ts";
 
 /** The four time fields of a wall-clock time in the clinic's zone. */
@@ -108,8 +108,7 @@ export type RpcAnswer<Data> = { data?: Data; problem?: { code: string; errors?: 
 /** Calls an RPC on a database connection as a user, as PostgREST would. */
 export async function rpc<Data>(user: User, name: Rpc, request: object): Promise<RpcAnswer<Data>> {
   return sql.begin(async (transaction) => {
-    const claims = JSON.stringify({ sub: user.id, role: "authenticated", aal: "aal1" });
-    await transaction`select set_config('request.jwt.claims', ${claims}, true)`;
+    await transaction`select set_config('request.jwt.claims', ${claimsOf(user)}, true)`;
     await transaction`set local role authenticated`;
     const [row] =
       await transaction`select public.${transaction(name)}(${transaction.json(request as never)}) as answer`;

@@ -1,0 +1,22 @@
+// The findings as an aligned table for people.
+
+import type { Finding } from "./checks.ts";
+
+/** One line a finding: check, state, what was found, what to do. */
+export function tableOf(findings: Finding[]): string {
+  const lines = [
+    ["check", "state", "found", "to do"],
+    ...findings.map(({ name, state, found, todo }) => [name, state, found, todo]),
+  ];
+  const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const text = lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+  const count = (state: Finding["state"]): number => findings.filter((it) => it.state === state).length;
+  return `${text}\n\n${count("ok")} ok, ${count("warn")} to look at, ${count("fail")} failed, ${count("by hand")} by hand\n`;
+}

@@ -1,0 +1,580 @@
+-- Charges: what a session is billed as, by the payer's rules of its day.
+--
+-- Promises
+--   * A session has a planned charge from the moment it is booked, and an actual one once it is completed with its actual
+--     times. Statement triggers on sessions keep both, whoever writes.
+--   * app.derive_charges is pure: the same sessions and rules give the same charges, here and in src/lib/charges.ts.
+--   * A session belongs to the day it starts on in the organization's zone. Minutes are elapsed ones, not the wall clock's.
+--   * A charge is priced by the rules of its own day, and by the credential that was recorded with it.
+
+create type app.charge_input as (
+  session_id uuid,
+  client_id uuid,
+  service_date date,
+  start_time timestamptz,
+  end_time timestamptz,
+  cpt_code text,
+  code_in_force boolean,
+  lane smallint,
+  team_id uuid,
+  provider_id uuid,
+  may_bill boolean,
+  modifiers text[],
+  telehealth_modifier text,
+  rounding text,
+  pools_minutes boolean,
+  daily_unit_cap integer,
+  bars_concurrency boolean,
+  mue_limit integer
+);
+comment on type app.charge_input is 'A session and what the rules of its day say of it: all that its charge depends on.';
+
+create type app.charge as (
+  session_id uuid,
+  modifiers text[],
+  minutes integer,
+  units integer,
+  rounded_minutes integer,
+  warnings text[],
+  mue_limit integer,
+  mue_units integer
+);
+comment on type app.charge is 'What app.derive_charges makes of a session.';
+
+create type app.client_day as (organization_id uuid, client_id uuid, day date);
+comment on type app.client_day is 'The sessions of a client that start on a day in the organization''s zone: what is priced together.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- The pure part
+-- ---------------------------------------------------------------------------------------------------------
+
+create function app.units(minutes integer, rounding text default 'midpoint')
+returns integer
+language plpgsql
+immutable
+strict
+set search_path = ''
+as $$
+begin
+  return case rounding when 'floor' then minutes / 15 else (minutes + 7) / 15 end;
+end
+$$;
+comment on function app.units is
+  '15-minute units of one code. midpoint (CPT) and eight_minute (Medicare): under 8 minutes 0, 8 to 22 1, 23 to 37 2, ...; '
+  'floor: full units only.';
+
+create function app.derive_charges(inputs app.charge_input[])
+returns setof app.charge
+language plpgsql
+immutable
+set search_path = ''
+-- The plan is kept from a call about one session, and nested loops would read all sessions of a large call for each.
+set enable_nestloop = off
+as $$
+begin
+  return query
+  with given as (
+    select it.*,
+      it.team_id is not null and row_number() over (
+        partition by it.client_id, it.service_date, it.team_id order by it.start_time, it.session_id) > 1 as is_repeated
+    from unnest(inputs) it
+  ),
+  direct as (
+    select it.client_id, it.service_date, range_agg(tstzrange(it.start_time, it.end_time)) as during
+    from given it
+    where it.lane = 0
+    group by it.client_id, it.service_date
+  ),
+  timed as (
+    select given.*, barred.seconds > 0 as is_barred,
+      case when given.is_repeated then 0 else
+        floor((extract(epoch from given.end_time - given.start_time) - barred.seconds) / 60)::integer end as minutes,
+      -- Whose minutes are added before they are rounded.
+      case when given.pools_minutes or given.rounding = 'eight_minute' then given.provider_id else given.session_id end as pool
+    from given
+    left join direct
+      on given.lane <> 0 and given.bars_concurrency
+      and direct.client_id = given.client_id and direct.service_date = given.service_date
+    cross join lateral (
+      select coalesce(sum(extract(epoch from upper(part) - lower(part))), 0) as seconds
+      from unnest(direct.during * tstzmultirange(tstzrange(given.start_time, given.end_time))) part
+    ) barred
+  ),
+  -- Medicare: the minutes of all codes together say how many units there are. Each code has its full ones, and what is
+  -- left goes to those with most minutes over.
+  eight as (
+    select code.client_id, code.service_date, code.provider_id, code.cpt_code,
+      code.minutes / 15 + (
+        row_number() over (
+          partition by code.client_id, code.service_date, code.provider_id
+          order by code.minutes % 15 desc, code.starts, code.cpt_code collate "C")
+        <= (sum(code.minutes) over whole + 7) / 15 - sum(code.minutes / 15) over whole)::integer as units
+    from (
+      select it.client_id, it.service_date, it.provider_id, it.cpt_code,
+        sum(it.minutes)::integer as minutes, min(it.start_time) as starts
+      from timed it
+      where it.rounding = 'eight_minute'
+      group by it.client_id, it.service_date, it.provider_id, it.cpt_code
+    ) code
+    window whole as (partition by code.client_id, code.service_date, code.provider_id)
+  ),
+  pooled as (
+    select timed.*,
+      coalesce(eight.units, app.units((sum(timed.minutes) over pool)::integer, timed.rounding)) as pool_units,
+      app.units((sum(timed.minutes) over upto)::integer, timed.rounding) as units_upto,
+      lead(timed.session_id) over upto is null as is_last
+    from timed
+    left join eight
+      on timed.rounding = 'eight_minute' and eight.client_id = timed.client_id and eight.service_date = timed.service_date
+      and eight.provider_id = timed.provider_id and eight.cpt_code = timed.cpt_code
+    window
+      pool as (partition by timed.client_id, timed.service_date, timed.cpt_code, timed.rounding, timed.pool),
+      upto as (pool order by timed.start_time, timed.session_id)
+  ),
+  -- Each session has what the units up to it grow by, so that the day's total is the pool's.
+  allotted as (
+    select it.*, it.allotted_upto - coalesce(lag(it.allotted_upto) over (
+      partition by it.client_id, it.service_date, it.cpt_code, it.rounding, it.pool
+      order by it.start_time, it.session_id), 0) as allotted
+    from (
+      select pooled.*,
+        case when pooled.is_last then pooled.pool_units else least(pooled.pool_units, pooled.units_upto) end as allotted_upto
+      from pooled
+    ) it
+  ),
+  capped as (
+    select it.*,
+      (least(it.daily_unit_cap, it.allotted_of_day) - least(it.daily_unit_cap, it.allotted_of_day - it.allotted))::integer as units
+    from (
+      select allotted.*, sum(allotted.allotted) over (
+        partition by allotted.client_id, allotted.service_date, allotted.cpt_code
+        order by allotted.start_time, allotted.session_id) as allotted_of_day
+      from allotted
+    ) it
+  ),
+  counted as (
+    select capped.*,
+      capped.units > 0 and sum(capped.units) over (code_day order by capped.start_time, capped.session_id) > capped.mue_limit
+        as is_over,
+      (sum(capped.units) over code_day)::integer as units_of_day
+    from capped
+    window code_day as (partition by capped.client_id, capped.service_date, capped.cpt_code)
+  )
+  select it.session_id,
+    (case
+      when it.telehealth_modifier is null or it.telehealth_modifier = any (it.modifiers) then it.modifiers
+      else it.modifiers || it.telehealth_modifier
+    end)[1:4],
+    it.minutes, it.units, it.units * 15,
+    array_remove(array[
+      case when it.is_over then 'mue_exceeded' end,
+      case when it.units < it.allotted then 'unit_cap' end,
+      case when not it.code_in_force then 'code_not_in_force' end,
+      case when not it.may_bill then 'code_not_for_credential' end,
+      case when it.is_barred then 'concurrent_not_allowed' end,
+      case when it.is_repeated then 'team_counted_once' end], null),
+    case when it.is_over then it.mue_limit end,
+    case when it.is_over then it.units_of_day end
+  from counted it;
+end
+$$;
+comment on function app.derive_charges is
+  'The charges of sessions, a client''s whole day at a time. Pure: no table is read. Of a team, one technician''s time counts. '
+  'Where the payer bars supervision beside direct treatment, the minutes they share count for the direct treatment only.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- What is kept
+-- ---------------------------------------------------------------------------------------------------------
+
+create table public.session_charges (
+  id uuid primary key default gen_random_uuid(),
+  organization_id uuid not null,
+  session_id uuid not null,
+  therapist_id uuid not null,
+  kind text not null,
+  service_date date not null,
+  cpt_code text not null,
+  modifiers text[] not null,
+  minutes integer not null,
+  units integer not null,
+  rounded_minutes integer not null,
+  credential text not null,
+  place_of_service text,
+  payer_id uuid,
+  warnings text[] not null,
+  mue_limit integer,
+  mue_units integer,
+  override_reason text,
+  overridden_at timestamptz,
+  overridden_by uuid,
+  created_at timestamptz not null,
+  created_by uuid,
+  updated_at timestamptz not null,
+  updated_by uuid,
+  constraint session_charges_organization_id_id_key unique (organization_id, id),
+  constraint session_charges_one_of_a_kind unique (session_id, kind),
+  constraint session_charges_session_fkey
+    foreign key (organization_id, session_id) references public.sessions (organization_id, id) on delete cascade,
+  constraint session_charges_therapist_fkey
+    foreign key (organization_id, therapist_id) references public.therapists (organization_id, id),
+  constraint session_charges_payer_fkey
+    foreign key (organization_id, payer_id) references public.payers (organization_id, id),
+  constraint session_charges_kind_known check (kind in ('planned', 'actual')),
+  constraint session_charges_not_negative check (minutes >= 0 and units >= 0),
+  constraint session_charges_rounded_units check (rounded_minutes = units * 15),
+  constraint session_charges_at_most_four_modifiers check (cardinality(modifiers) <= 4),
+  constraint session_charges_warnings_known check (warnings <@ array[
+    'mue_exceeded', 'unit_cap', 'code_not_in_force', 'code_not_for_credential', 'concurrent_not_allowed', 'team_counted_once']),
+  constraint session_charges_limit_of_the_exceeded check (
+    ('mue_exceeded' = any (warnings)) = (mue_limit is not null) and (mue_limit is null) = (mue_units is null)),
+  constraint session_charges_override_whole check (
+    num_nonnulls(override_reason, overridden_at) in (0, 2) and (overridden_at is null or mue_limit is not null)),
+  constraint session_charges_override_reason_length check (length(override_reason) between 1 and 500)
+);
+comment on table public.session_charges is
+  'What a session is billed as: planned from the moment it is booked, actual once it is completed. Kept by triggers on '
+  'sessions. A cancelled session keeps its planned charge as it was.';
+comment on column public.session_charges.service_date is 'The day it starts on, in the organization''s zone.';
+comment on column public.session_charges.minutes is 'Minutes that count, before rounding.';
+comment on column public.session_charges.credential is 'The therapist''s credential when the charge was first derived for that therapist.';
+comment on column public.session_charges.mue_units is 'Units of the code in the client''s day; null unless they exceed mue_limit.';
+comment on column public.session_charges.override_reason is 'PHI: why more units than the limit were necessary.';
+create index session_charges_therapist_idx on public.session_charges (organization_id, therapist_id);
+create index session_charges_payer_idx on public.session_charges (organization_id, payer_id) where payer_id is not null;
+create index session_charges_service_date_idx on public.session_charges (organization_id, service_date);
+select app.add_stamps('public.session_charges');
+
+create function app.charge_sources(days app.client_day[], of_kind text, newly_staffed uuid[])
+returns table (organization_id uuid, input app.charge_input, credential text, place_of_service text, payer_id uuid)
+language plpgsql
+stable
+set search_path = ''
+set enable_nestloop = on
+as $$
+declare
+  is_planned constant boolean := of_kind = 'planned';
+  -- Sessions are found by their planned start: round the day in any zone, and actual times within a week of the plan.
+  reach constant interval := case when is_planned then interval '15 hours' else interval '7 days' end;
+begin
+  return query
+  select
+    session.organization_id,
+    row(
+      session.id, session.client_id, of_day.day, time.starts, time.ends, code.code,
+      of_day.day between code.starts_on and coalesce(code.ends_on, 'infinity'),
+      session.client_lane, session.team_id, session.therapist_id, held.level >= code.minimum_level,
+      coalesce(
+        app.payer_modifiers(session.organization_id, of_day.payer, code.code, held.code, session.place_of_service, of_day.day),
+        array_remove(array[held.modifier], null)),
+      case when place.is_telehealth then rule.telehealth_modifier end,
+      rule.rounding, rule.pools_minutes, rule.daily_unit_cap,
+      session.client_lane <> 0 and app.bars_concurrency(
+        session.organization_id, session.client_id, tstzrange(time.starts, time.starts, '[]')),
+      (select mue.units_per_day
+        from public.mue_limits mue
+        where mue.cpt_code = code.code
+          and mue.programme = coalesce(
+            (select payer.programme from public.payers payer where payer.id = of_day.payer), 'commercial')
+          and of_day.day between mue.starts_on and coalesce(mue.ends_on, 'infinity'))
+    )::app.charge_input,
+    held.code, session.place_of_service, of_day.payer
+  from (
+    select it.organization_id, it.client_id, it.day, clinic.time_zone, it.day::timestamp at time zone 'UTC' as midnight,
+      app.payer_of(it.organization_id, it.client_id, it.day) as payer
+    from unnest(days) it
+    join public.organizations clinic on clinic.id = it.organization_id
+  ) of_day
+  -- offset 0: looked up for each day by client and time, whatever the planner makes of the number of days.
+  cross join lateral (
+    select it.id, it.organization_id, it.client_id, it.therapist_id, it.service_id, it.client_lane, it.team_id,
+      it.place_of_service, it.status, it.start_time, it.end_time, it.actual_start_time, it.actual_end_time
+    from public.sessions it
+    where it.client_id = of_day.client_id
+      and it.start_time between of_day.midnight - reach and of_day.midnight + interval '1 day' + reach
+    offset 0
+  ) session
+  cross join lateral (values (
+    case when is_planned then session.start_time else session.actual_start_time end,
+    case when is_planned then session.end_time else session.actual_end_time end)) as time (starts, ends)
+  join public.services service
+    on service.organization_id = session.organization_id and service.id = session.service_id
+  join public.cpt_codes code on code.code = service.cpt_code
+  join public.therapists therapist
+    on therapist.organization_id = session.organization_id and therapist.id = session.therapist_id
+  left join public.session_charges recorded
+    on recorded.session_id = session.id and recorded.kind = of_kind and session.id <> all (newly_staffed)
+  join public.credentials held on held.code = coalesce(recorded.credential, therapist.credential)
+  left join public.places_of_service place on place.code = session.place_of_service
+  cross join lateral app.payer_rule(session.organization_id, of_day.payer, code.code, of_day.day) rule
+  where session.organization_id = of_day.organization_id
+    and (time.starts at time zone of_day.time_zone)::date = of_day.day
+    and case when is_planned
+      then session.status in ('scheduled', 'in_progress', 'completed')
+      else session.status = 'completed' and session.actual_start_time is not null and session.actual_end_time is not null end;
+end
+$$;
+comment on function app.charge_sources is
+  'The sessions of clients'' days with what the rules of the day say of them. newly_staffed: sessions whose therapist changed, '
+  'so that the recorded credential is not theirs.';
+
+create function app.write_charges(days app.client_day[], of_kind text, newly_staffed uuid[] default '{}')
+returns void
+language plpgsql
+set search_path = ''
+-- As app.derive_charges.
+set enable_nestloop = off
+as $$
+begin
+  with source as materialized (
+    select it.organization_id, it.input, it.credential, it.place_of_service, it.payer_id
+    from app.charge_sources(days, of_kind, newly_staffed) it
+  )
+  insert into public.session_charges as charge (
+    organization_id, session_id, therapist_id, kind, service_date, cpt_code, modifiers, minutes, units, rounded_minutes,
+    credential, place_of_service, payer_id, warnings, mue_limit, mue_units)
+  select
+    source.organization_id, (source.input).session_id, (source.input).provider_id, of_kind, (source.input).service_date,
+    (source.input).cpt_code, derived.modifiers, derived.minutes, derived.units, derived.rounded_minutes,
+    source.credential, source.place_of_service, source.payer_id, derived.warnings, derived.mue_limit, derived.mue_units
+  from app.derive_charges(array(select source.input from source)) derived
+  join source on (source.input).session_id = derived.session_id
+  order by derived.session_id
+  on conflict (session_id, kind) do update
+  set therapist_id = excluded.therapist_id, service_date = excluded.service_date, cpt_code = excluded.cpt_code,
+    modifiers = excluded.modifiers, minutes = excluded.minutes, units = excluded.units,
+    rounded_minutes = excluded.rounded_minutes, credential = excluded.credential,
+    place_of_service = excluded.place_of_service, payer_id = excluded.payer_id, warnings = excluded.warnings,
+    mue_limit = excluded.mue_limit, mue_units = excluded.mue_units,
+    -- What was found necessary was so many units over that limit, and no other number.
+    (override_reason, overridden_at, overridden_by) = (
+      select charge.override_reason, charge.overridden_at, charge.overridden_by
+      where charge.mue_limit = excluded.mue_limit and charge.mue_units = excluded.mue_units)
+  where (
+      charge.therapist_id, charge.service_date, charge.cpt_code, charge.modifiers, charge.minutes, charge.units,
+      charge.credential, charge.place_of_service, charge.payer_id, charge.warnings, charge.mue_limit, charge.mue_units)
+    is distinct from (
+      excluded.therapist_id, excluded.service_date, excluded.cpt_code, excluded.modifiers, excluded.minutes, excluded.units,
+      excluded.credential, excluded.place_of_service, excluded.payer_id, excluded.warnings, excluded.mue_limit,
+      excluded.mue_units);
+end
+$$;
+comment on function app.write_charges is 'Derives the charges of clients'' days and writes those that are new or changed.';
+
+create function app.keep_charges()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  changed uuid[];
+  restaffed uuid[] := '{}';
+  days app.client_day[];
+  actual_days app.client_day[];
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(distinct row(
+      session.organization_id, session.client_id, (session.start_time at time zone clinic.time_zone)::date)::app.client_day)
+    into days
+    from new_rows session
+    join public.organizations clinic on clinic.id = session.organization_id
+    where session.status in ('scheduled', 'in_progress', 'completed');
+    select array_agg(distinct row(
+      session.organization_id, session.client_id, (session.actual_start_time at time zone clinic.time_zone)::date)::app.client_day)
+    into actual_days
+    from new_rows session
+    join public.organizations clinic on clinic.id = session.organization_id
+    where session.status = 'completed' and session.actual_start_time is not null;
+  else
+    -- Not joined, for the reason given at app.keep_ledger_for_holds.
+    changed := array(
+      select it.id
+      from (
+        select before.id, before.therapist_id, before.client_id, before.service_id, before.team_id, before.place_of_service,
+          before.start_time, before.end_time, before.actual_start_time, before.actual_end_time,
+          before.status in ('scheduled', 'in_progress', 'completed'), before.status = 'completed'
+        from old_rows before
+        except
+        select after.id, after.therapist_id, after.client_id, after.service_id, after.team_id, after.place_of_service,
+          after.start_time, after.end_time, after.actual_start_time, after.actual_end_time,
+          after.status in ('scheduled', 'in_progress', 'completed'), after.status = 'completed'
+        from new_rows after
+      ) it);
+    if changed = '{}' then
+      return null;
+    end if;
+    restaffed := array(
+      select it.id
+      from (
+        select before.id, before.therapist_id from old_rows before
+        except
+        select after.id, after.therapist_id from new_rows after
+      ) it);
+    select
+      array_agg(distinct row(
+        version.organization_id, version.client_id,
+        (version.start_time at time zone clinic.time_zone)::date)::app.client_day),
+      array_agg(distinct row(
+        version.organization_id, version.client_id,
+        (version.actual_start_time at time zone clinic.time_zone)::date)::app.client_day)
+        filter (where version.actual_start_time is not null and version.status = 'completed')
+    into days, actual_days
+    from (
+      select before.id, before.organization_id, before.client_id, before.start_time, before.actual_start_time, before.status
+      from old_rows before
+      union all
+      select after.id, after.organization_id, after.client_id, after.start_time, after.actual_start_time, after.status
+      from new_rows after
+    ) version
+    join public.organizations clinic on clinic.id = version.organization_id
+    where version.id = any (changed);
+    delete from public.session_charges charge
+    where charge.session_id = any (changed) and charge.kind = 'actual'
+      and not exists (
+        select
+        from public.sessions session
+        where session.id = charge.session_id and session.status = 'completed'
+          and session.actual_start_time is not null and session.actual_end_time is not null);
+  end if;
+
+  if days is not null then
+    perform app.write_charges(days, 'planned', restaffed);
+  end if;
+  if actual_days is not null then
+    perform app.write_charges(actual_days, 'actual', restaffed);
+  end if;
+  return null;
+end
+$$;
+comment on function app.keep_charges is
+  'Keeps the charges of the written sessions and of what is priced with them. Definer: nobody else writes charges.';
+create trigger keep_charges_of_new after insert on public.sessions
+  referencing new table as new_rows
+  for each statement execute function app.keep_charges();
+create trigger keep_charges_of_changed after update on public.sessions
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function app.keep_charges();
+
+create function app.reprice(session uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  planned_days app.client_day[];
+  actual_days app.client_day[];
+begin
+  select
+    array[row(it.organization_id, it.client_id, (it.start_time at time zone clinic.time_zone)::date)::app.client_day],
+    array[row(it.organization_id, it.client_id, (it.actual_start_time at time zone clinic.time_zone)::date)::app.client_day]
+  into planned_days, actual_days
+  from public.sessions it
+  join public.organizations clinic on clinic.id = it.organization_id
+  where it.id = session;
+  perform app.write_charges(planned_days, 'planned');
+  perform app.write_charges(actual_days, 'actual');
+end
+$$;
+comment on function app.reprice is
+  'Derives the charges of a session''s day anew, by the rules that hold for that day as they are written now and by the '
+  'credential recorded with each charge. For operators, after a rule was put right.';
+
+create function app.planned_units(
+  organization uuid, client uuid, service uuid, therapist uuid, start_time timestamptz, end_time timestamptz
+)
+returns integer
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  day date := (start_time at time zone (
+    select clinic.time_zone from public.organizations clinic where clinic.id = organization))::date;
+  code text := (
+    select it.cpt_code from public.services it where it.organization_id = organization and it.id = service);
+  rule public.payer_rules := app.payer_rule(organization, app.payer_of(organization, client, day), code, day);
+begin
+  return least(
+    app.units(floor(extract(epoch from end_time - start_time) / 60)::integer, rule.rounding), rule.daily_unit_cap);
+end
+$$;
+comment on function app.planned_units is
+  'Units that a booking takes by itself under its payer''s rule of the day, whatever else is booked that day. The therapist '
+  'makes no difference to the number yet.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Override
+-- ---------------------------------------------------------------------------------------------------------
+
+create function app.override_mue(organization uuid, request jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  session public.sessions;
+  charge public.session_charges;
+  reason text := btrim(request ->> 'reason');
+begin
+  select it.* into session
+  from public.sessions it
+  where it.organization_id = organization and it.id = (request ->> 'session_id')::uuid;
+  if session.id is null then
+    perform app.refuse('not_found', 'There is no such session.');
+  end if;
+  if not organization = any (app.org_ids_with_role('admin'))
+    and not (organization = any (app.org_ids_with_role('supervisor')) and session.therapist_id = any (app.caseload_therapist_ids()))
+  then
+    perform app.refuse('forbidden', 'Only an admin, or a supervisor of the session, may exceed a limit.');
+  end if;
+  if reason is null or length(reason) not between 1 and 500 then
+    perform app.refuse_field('reason', 'length', 'A reason of 1 to 500 characters is asked for.');
+  end if;
+  -- Of the two charges the actual one is what will be billed.
+  select it.* into charge
+  from public.session_charges it
+  where it.session_id = session.id
+  order by it.kind
+  limit 1
+  for update;
+  if charge.mue_limit is null then
+    perform app.refuse_field('session_id', 'not_exceeded', 'The session''s charge does not exceed a limit.');
+  end if;
+  update public.session_charges it
+  set override_reason = reason, overridden_at = clock_timestamp(), overridden_by = auth.uid()
+  where it.id = charge.id;
+  insert into audit.events (organization_id, action, table_name, row_id, details)
+  values (organization, 'charge.mue_overridden', 'session_charges', charge.id, jsonb_build_object(
+    'kind', charge.kind, 'cpt_code', charge.cpt_code, 'limit', charge.mue_limit, 'units', charge.mue_units));
+  return jsonb_build_object(
+    'session_id', session.id, 'kind', charge.kind, 'cpt_code', charge.cpt_code, 'mue_limit', charge.mue_limit,
+    'mue_units', charge.mue_units);
+end
+$$;
+comment on function app.override_mue is
+  'Records that a session''s units beyond the MUE limit were necessary. The limit warns; the record is what a claim needs.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Grants and policies
+-- ---------------------------------------------------------------------------------------------------------
+
+alter table public.session_charges enable row level security;
+
+-- The reason of an override is read where the records are, not with the charges.
+grant select (
+  id, organization_id, session_id, therapist_id, kind, service_date, cpt_code, modifiers, minutes, units, rounded_minutes,
+  credential, place_of_service, payer_id, warnings, mue_limit, mue_units, overridden_at, overridden_by, created_at, created_by,
+  updated_at, updated_by)
+on public.session_charges to authenticated, service_role;
+
+create policy "those who deliver a session and those who bill see its charges" on public.session_charges
+  for select to authenticated
+  using (
+    therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
+    or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
+  );
+
+select app.require_second_factor('public.session_charges');
+

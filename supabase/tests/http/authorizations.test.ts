@@ -1,0 +1,144 @@
+import { beforeEach, expect, it } from "vitest";
+import {
+  closeAuthorization,
+  listAuthorizationAlerts,
+  listAuthorizations,
+  saveAuthorization,
+} from "../../../src/lib/authorizations-client.ts";
+import type { HoldData, PreviewData } from "../../../src/lib/contracts.ts";
+import { authorize, balancesOf, cover, expectUnitsAreSound } from "../support/authorizations.ts";
+import { call, confirm, expectData, expectProblem, holdBody, time } from "../support/calls.ts";
+import { type Clinic, createClinic } from "../support/clinic.ts";
+import { expectLedgerIsSound, sql } from "../support/stack.ts";
+
+let clinic: Clinic;
+beforeEach(async () => {
+  clinic = await createClinic();
+});
+
+const daily = (days: number, changes: object = {}) => {
+  return holdBody(
+    clinic,
+    {},
+    { occurrences: Array.from({ length: days }, (_, day) => time(30 + day, 16)), ...changes },
+  );
+};
+
+it("a series that is covered in part: abort refuses it, a preview says which, skip books what fits by start", async () => {
+  const authorization = await authorize(clinic, clinic.aspen, { units: 10 });
+  const refused = await expectProblem(
+    await call("sessions-hold", clinic.rosa.user, daily(4)),
+    "authorization_exhausted",
+  );
+  expect(refused.conflicts).toEqual(
+    [2, 3].map((occurrence) => ({
+      occurrence,
+      subject: "authorization",
+      kind: "units",
+      authorization_id: authorization,
+      needed_units: 4,
+      remaining_units: 2,
+    })),
+  );
+  const preview = await expectData<PreviewData>(
+    await call("sessions-preview", clinic.rosa.user, daily(4)),
+    200,
+  );
+  expect(preview.occurrences.map(({ conflicts }) => conflicts.length)).toEqual([0, 0, 1, 1]);
+  const held = await expectData<HoldData>(
+    await call("sessions-hold", clinic.rosa.user, daily(4, { on_conflict: "skip" })),
+    201,
+  );
+  expect(held.holds).toHaveLength(2);
+  expect(held.skipped.map(({ occurrence, code }) => [occurrence, code])).toEqual([
+    [2, "authorization_exhausted"],
+    [3, "authorization_exhausted"],
+  ]);
+  await confirm(clinic.rosa.user, held.hold_key);
+  expect(await balancesOf(authorization)).toEqual({ reserved: 0, scheduled: 8, used: 0, overridden: 0 });
+  await expectUnitsAreSound();
+});
+
+it("a series is extended as far as the units go, and shortening it gives them back", async () => {
+  const authorization = await authorize(clinic, clinic.aspen, { units: 10 });
+  const held = await expectData<HoldData>(await call("sessions-hold", clinic.rosa.user, daily(2)), 201);
+  await confirm(clinic.rosa.user, held.hold_key);
+  const edit = async (days: number[], changes: object = {}) => {
+    const [row] = await sql`select version from public.session_series where id = ${held.series_id ?? ""}`;
+    const { occurrences, time_zone } = daily(1, { occurrences: days.map((day) => time(30 + day, 16)) });
+    return call("sessions-series", clinic.rosa.user, {
+      series_id: held.series_id,
+      version: row?.version,
+      time_zone,
+      occurrences,
+      ...changes,
+    });
+  };
+  await expectProblem(await edit([0, 1, 2]), "authorization_exhausted");
+  const { moved } = await expectData<{ moved: string[] }>(await edit([3, 4]), 200);
+  expect(moved).toHaveLength(2);
+  const { cancelled } = await expectData<{ cancelled: string[] }>(await edit([3]), 200);
+  expect(cancelled).toHaveLength(1);
+  expect(await balancesOf(authorization)).toMatchObject({ scheduled: 4, overridden: 0 });
+  await expectUnitsAreSound();
+  await expectLedgerIsSound();
+});
+
+it("the last units of a week can be moved within it by a hold, and not to a week that has none", async () => {
+  const authorization = await authorize(clinic, clinic.aspen, { units: 8, weekly: 4 });
+  const first = await expectData<HoldData>(
+    await call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(30, 16))),
+    201,
+  );
+  const { session } = await confirm(clinic.rosa.user, first.hold_key);
+  const later = await expectData<HoldData>(
+    await call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(37, 16))),
+    201,
+  );
+  await confirm(clinic.rosa.user, later.hold_key);
+  const move = (day: number, hour: number) =>
+    call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(day, hour), { session_id: session.id }));
+  const held = await expectData<HoldData>(await move(30, 18), 201);
+  await confirm(clinic.rosa.user, held.hold_key);
+  const [row] = await sql`select version from public.sessions where id = ${session.id}`;
+  const { time_zone } = holdBody(clinic, {});
+  const body = { action: "move", session_id: session.id, version: row?.version, time_zone, ...time(30, 20) };
+  expect((await call("sessions-reschedule", clinic.rosa.user, body)).status).toBe(200);
+  const { conflicts } = await expectProblem(await move(37, 18), "authorization_exhausted");
+  expect(conflicts).toMatchObject([{ kind: "week", needed_units: 4, remaining_units: 0 }]);
+  expect(await balancesOf(authorization)).toEqual({ reserved: 0, scheduled: 8, used: 0, overridden: 0 });
+  await expectUnitsAreSound();
+});
+
+it("the client enters, lists, and closes an authorization, and is told what asks for attention", async () => {
+  const payerId = await cover(clinic, clinic.aspen);
+  const supabase = await clinic.scheduler.client();
+  const saved = await saveAuthorization(supabase, {
+    clientId: clinic.aspen,
+    payerId,
+    authorizationNumber: "A-77",
+    cptCodes: ["97153"],
+    startsOn: "2026-01-01",
+    endsOn: "2098-12-31",
+    units: 40,
+    weeklyUnits: 20,
+  });
+  expect(saved).toMatchObject({ status: "active", remainingUnits: 40, overriddenUnits: 0 });
+  const { authorizationId } = saved;
+  expect(
+    await saveAuthorization(supabase, { authorizationId, units: 8, lowBalancePercent: 100 }),
+  ).toMatchObject({
+    remainingUnits: 8,
+  });
+  const [listed] = await listAuthorizations(supabase, { clientId: clinic.aspen });
+  expect(listed).toMatchObject({ authorizationNumber: "A-77", units: 8, weeklyUnits: 20, remainingUnits: 8 });
+  expect(await listAuthorizationAlerts(supabase, { organizationId: clinic.id })).toMatchObject([
+    { authorizationId, kind: "low_balance" },
+  ]);
+  expect(await closeAuthorization(supabase, { authorizationId })).toMatchObject({ status: "closed" });
+  await expect(
+    listAuthorizations(await clinic.rosa.user.client(), { clientId: clinic.aspen }),
+  ).rejects.toMatchObject({
+    problem: { code: "forbidden" },
+  });
+});
