@@ -49,7 +49,6 @@ export {
 } from "./authorizations-client.ts";
 export {
   type AddExceptionRequest,
-  availabilityRequestSchema,
   type CancelExceptionRequest,
   MAX_EXCEPTION_DAYS,
   MAX_WEEKLY_HOURS,
@@ -124,15 +123,9 @@ export {
   type CancelRequest,
   type ConfirmData,
   type ConfirmRequest,
-  cancelRequestSchema,
-  cancelResponseSchema,
-  confirmRequestSchema,
-  confirmResponseSchema,
   HOLD_SECONDS,
   type HoldData,
   type HoldRequest,
-  holdRequestSchema,
-  holdResponseSchema,
   type Occurrence,
   type Session,
 } from "./contracts.ts";
@@ -140,9 +133,6 @@ export {
   DOCUMENT_BUCKET,
   DOCUMENT_LINK_SECONDS,
   type DocumentRequest,
-  documentKindSchema,
-  documentRequestSchema,
-  documentTypeSchema,
   MAX_DOCUMENT_BYTES,
 } from "./documents.ts";
 export {
@@ -172,9 +162,10 @@ export {
   type RouteMatch,
   type Visitor,
 } from "./guards.ts";
+export { createHoldfast, type Holdfast, type HoldfastOptions } from "./holdfast.ts";
 export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
 export { type OverriddenMue, type OverrideMueRequest, overrideMue } from "./mue-override-client.ts";
-export { MAX_NOTE_LENGTH, type NoteRequest, noteRequestSchema } from "./notes.ts";
+export { MAX_NOTE_LENGTH, type NoteRequest } from "./notes.ts";
 export {
   cosignNote,
   findNotesToCosign,
@@ -200,7 +191,6 @@ export {
   PROBLEMS,
   type Problem,
   type ProblemCode,
-  problemSchema,
 } from "./problems.ts";
 export {
   type MovedSessions,
@@ -212,13 +202,11 @@ export {
   substituteTherapist,
   swapSessions,
 } from "./reschedule-client.ts";
-export {
-  type SeriesData,
-  type SeriesPreviewData,
-  type SeriesRequest,
-  seriesPreviewResponseSchema,
-  seriesRequestSchema,
-  seriesResponseSchema,
+export type { RetryOptions } from "./retry.ts";
+export type {
+  SeriesData,
+  SeriesPreviewData,
+  SeriesRequest,
 } from "./series.ts";
 export {
   previewSeriesUpdate,
@@ -230,8 +218,8 @@ export {
   type SessionPreviewRequest,
   updateSeries,
 } from "./series-client.ts";
+export { holdCountdown } from "./server-time.ts";
 export type { TimeRange } from "./time-range.ts";
-export { isTimeZone, localToInstant, offsetMinutes } from "./timezone.ts";
 export {
   type AcceptedOffer,
   answerOffer,

@@ -5,12 +5,8 @@ import { resolveEnv } from "@supabase/server/core";
 // Imported here, and not only through @supabase/server, so that a deployment takes the import map's version of it.
 import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
-import {
-  type Problem,
-  problemFromPostgrest,
-  problemFromRefusal,
-  toProblem,
-} from "../../../src/lib/problems.ts";
+import { refusalOfDatabase } from "../../../src/lib/database-problems.ts";
+import { type Problem, problemFromRefusal, toProblem } from "../../../src/lib/problems.ts";
 import type { Caller } from "./callers.ts";
 
 /** What to call, for whom, and with what. */
@@ -51,7 +47,8 @@ export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
 
   if (error) {
     const sqlstate = /^[A-Z0-9]{5,8}$/.test(error.code ?? "") ? error.code : undefined;
-    const problem = sqlstate === undefined ? problemOfStatus(status) : problemFromPostgrest(error);
+    const problem =
+      sqlstate === undefined ? problemOfStatus(status) : problemFromRefusal(refusalOfDatabase(error));
     return { problem, ...(sqlstate === undefined ? {} : { sqlstate }) };
   }
   const answer = answerSchema.parse(data);
