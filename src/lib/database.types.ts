@@ -1377,6 +1377,9 @@ isOneToOne: false
 "choose_organization":
 { Args: { "organization": string }; Returns: undefined
                            },
+"claim_webhook_deliveries":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "client_access_report":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1506,7 +1509,19 @@ isOneToOne: false
 "read_texts":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_webhook_deliveries":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_webhook_endpoints":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"record_webhook_attempt":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "release_summary":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"replay_webhook_deliveries":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "report_unreadable_note":
@@ -1521,6 +1536,12 @@ isOneToOne: false
 "rotate_service_account_token":
 { Args: { "account": string,"overlap_minutes"?: number }; Returns: Json
                            },
+"rotate_webhook_secret":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"run_job":
+{ Args: { "job": string }; Returns: Json
+                           },
 "save_authorization":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1531,6 +1552,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "save_note":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"save_webhook_endpoint":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "set_availability":

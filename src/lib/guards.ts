@@ -31,6 +31,7 @@ export const PERMISSIONS = [
   "manage_roles",
   "manage_service_accounts",
   "manage_therapists",
+  "manage_webhooks",
   "override_authorization",
   "override_availability",
   "view_audit",

@@ -230,3 +230,21 @@ export {
   type WaitlistJoinRequest,
   type WaitlistLeaveRequest,
 } from "./waitlist-client.ts";
+export { webhookMessageSchema } from "./webhooks.ts";
+export {
+  listWebhookDeliveries,
+  listWebhookEndpoints,
+  type ReplayedWebhookDeliveries,
+  type ReplayWebhookDeliveriesRequest,
+  type RotatedWebhookSecret,
+  type RotateWebhookSecretRequest,
+  replayWebhookDeliveries,
+  rotateWebhookSecret,
+  type SavedWebhookEndpoint,
+  type SaveWebhookEndpointRequest,
+  saveWebhookEndpoint,
+  type WebhookDeliveries,
+  type WebhookDeliveriesRequest,
+  type WebhookEndpoints,
+  type WebhookEndpointsRequest,
+} from "./webhooks-client.ts";

@@ -133,6 +133,7 @@ insert into public.role_permissions (role, permission) values
   ('admin', 'archive_clients'),
   ('admin', 'manage_roles'),
   ('admin', 'manage_service_accounts'),
+  ('admin', 'manage_webhooks'),
   ('admin', 'view_audit'),
   ('therapist', 'view_clients'),
   ('supervisor', 'view_clients'),

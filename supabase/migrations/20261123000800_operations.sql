@@ -69,6 +69,7 @@ begin
       when operation = 'override_mue' then 'session_charges'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
+      when operation ~ 'webhook' then 'webhook_endpoints'
     end,
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);

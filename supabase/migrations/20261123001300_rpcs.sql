@@ -29,7 +29,10 @@ begin
   if operation in (
     'find_open_times', 'preview_sessions', 'read_consents', 'read_clients', 'read_texts', 'prepare_note', 'read_note',
     'report_unreadable_note', 'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records',
-    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts')
+    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts',
+    -- A secret is shown once.
+    'save_webhook_endpoint', 'rotate_webhook_secret',
+    'read_webhook_endpoints', 'read_webhook_deliveries')
   then
     idempotency_key := null;
   end if;
@@ -113,6 +116,11 @@ begin
         when 'close_authorization' then app.close_authorization(organization, request)
         when 'read_authorizations' then app.read_authorizations(organization, request)
         when 'read_authorization_alerts' then app.read_authorization_alerts(organization, request)
+        when 'save_webhook_endpoint' then app.save_webhook_endpoint(organization, request)
+        when 'rotate_webhook_secret' then app.rotate_webhook_secret(organization, request)
+        when 'read_webhook_endpoints' then app.read_webhook_endpoints(organization, request)
+        when 'read_webhook_deliveries' then app.read_webhook_deliveries(organization, request)
+        when 'replay_webhook_deliveries' then app.replay_webhook_deliveries(organization, request)
       end;
       -- Returned and not raised: what it wrote, the record of who was denied what, stays.
       if data ? 'problem' then

@@ -14,7 +14,7 @@ export interface RpcCall {
   readonly rpc: string;
   readonly request: unknown;
   readonly idempotencyKey: string | null;
-  /** Row-level security sees the caller, or nobody where the RPC judges a service token; never the function. */
+  /** Row-level security sees the caller, or nobody where the RPC judges a service token; never more than who called. */
   readonly caller: Caller;
   /** Passed on, so that the database can audit it. */
   readonly requestId: string;
@@ -55,13 +55,13 @@ export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
   return "problem" in answer ? { problem: problemFromRefusal(answer.problem) } : answer;
 }
 
-/** A client that acts as the signed-in user, or as nobody for a service account. */
+/** A client that acts as the signed-in user, as nobody for a service account, or as the service role. */
 export function clientOf({ caller, requestId }: Pick<RpcCall, "caller" | "requestId">, ask = fetch) {
   const { data: env, error } = resolveEnv();
   if (error) throw error;
   const publishableKey = env.publishableKeys.default ?? Object.values(env.publishableKeys)[0];
   if (publishableKey === undefined) throw new TypeError("no publishable key is configured");
-  return createClient(env.url, publishableKey, {
+  return createClient(env.url, "secretKey" in caller ? caller.secretKey : publishableKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: {
       fetch: ask,

@@ -127,6 +127,8 @@ begin
   insert into public.service_accounts (id, organization_id, name, scopes) values (access.id(world || ' account'), org, 'Partner', '{schedule:read}');
   insert into public.service_account_tokens (id, organization_id, service_account_id, token_hash, prefix, expires_at)
   values (access.id(world || ' token'), org, access.id(world || ' account'), sha256(convert_to(world || ' token', 'UTF8')), 'hf_abcdef', now() + interval '1 day');
+  insert into app.webhook_endpoints (id, organization_id, url, event_types)
+  values (access.id(world || ' endpoint'), org, 'https://hooks.example.com/', '{document.stored}');
   insert into public.access_alerts (id, organization_id, kind) values (access.id(world || ' alert'), org, 'break_glass');
   insert into public.active_organizations (user_id, organization_id) values (login, org), (colleague, org);
   insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response) values (org, login, 'hold_sessions', 'key', '', '{}');
@@ -559,6 +561,10 @@ begin
 end
 $$;
 
+create or replace function access.endpoint(here text) returns jsonb language sql immutable set search_path = '' as $$
+  select pg_catalog.jsonb_build_object('organization_id', access.id(here), 'endpoint_id', access.id(here || ' endpoint'))
+$$;
+
 create or replace function access.arguments(of_world text, rpc text, scope text) returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   this access.worlds := (select it from access.worlds it where it.world = of_world);
@@ -580,6 +586,16 @@ begin
       'signature_id', access.target(of_world, 'consent_signatures', scope), 'reason', 'No longer'))
     when 'client_access_report' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
+    when 'save_webhook_endpoint' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'url', 'https://hooks.example.com/new'))
+    when 'rotate_webhook_secret' then pg_catalog.jsonb_build_object('request', access.endpoint(here))
+    when 'read_webhook_endpoints' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'read_webhook_deliveries' then pg_catalog.jsonb_build_object('request', access.endpoint(here))
+    when 'replay_webhook_deliveries' then pg_catalog.jsonb_build_object('request', access.endpoint(here))
+    when 'claim_webhook_deliveries' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'record_webhook_attempt' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'delivery_id', access.id(here), 'lease_id', access.id(here), 'duration_ms', 1, 'status_code', 200))
+    when 'run_job' then '{"job": "make_partitions"}'
     when 'read_access_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'acknowledge_alert' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'alert_id', access.target(of_world, 'access_alerts', scope), 'reason', 'Looked into'))

@@ -168,6 +168,14 @@ insert into access.relations (relation, noun, key_column, about) values
   ('revoke_service_account', 'RPC', null, 'admins'),
   ('list_service_account_tokens', 'RPC', null, 'admins; empty for others'),
   ('partner_sync', 'RPC', null, 'whoever holds a service token: it is the authority, not who is signed in'),
+  ('save_webhook_endpoint', 'RPC', null, 'admins'),
+  ('rotate_webhook_secret', 'RPC', null, 'admins'),
+  ('read_webhook_endpoints', 'RPC', null, 'admins'),
+  ('read_webhook_deliveries', 'RPC', null, 'admins'),
+  ('replay_webhook_deliveries', 'RPC', null, 'admins'),
+  ('claim_webhook_deliveries', 'RPC', null, 'the deliverer of webhooks, with the secret key'),
+  ('record_webhook_attempt', 'RPC', null, 'the deliverer of webhooks, with the secret key'),
+  ('run_job', 'RPC', null, 'a clock, with the secret key'),
   ('list_audit_events', 'RPC', null, 'admins'),
   ('list_denied_attempts', 'RPC', null, 'admins; empty for others'),
   ('custom_access_token_hook', 'RPC', null, 'the auth server alone');
@@ -783,13 +791,31 @@ insert into access.lines (relation, command, scope, allowed) values
   ('rotate_service_account_token', 'call', 'other organization', 'nobody'),
   ('revoke_service_account', 'call', 'own organization', 'admin'),
   ('revoke_service_account', 'call', 'other organization', 'nobody'),
+  ('save_webhook_endpoint', 'call', 'own organization', 'admin'),
+  ('save_webhook_endpoint', 'call', 'other organization', 'nobody'),
+  ('rotate_webhook_secret', 'call', 'own organization', 'admin'),
+  ('rotate_webhook_secret', 'call', 'other organization', 'nobody'),
+  ('read_webhook_endpoints', 'call', 'own organization', 'admin'),
+  ('read_webhook_endpoints', 'call', 'other organization', 'nobody'),
+  ('read_webhook_deliveries', 'call', 'own organization', 'admin'),
+  ('read_webhook_deliveries', 'call', 'other organization', 'nobody'),
+  ('replay_webhook_deliveries', 'call', 'own organization', 'admin'),
+  ('replay_webhook_deliveries', 'call', 'other organization', 'nobody'),
+  ('claim_webhook_deliveries', 'call', 'own organization', 'service_role'),
+  ('claim_webhook_deliveries', 'call', 'other organization', 'service_role'),
+  ('record_webhook_attempt', 'call', 'own organization', 'service_role'),
+  ('record_webhook_attempt', 'call', 'other organization', 'service_role'),
+  ('run_job', 'call', 'own organization', 'service_role'),
+  ('run_job', 'call', 'other organization', 'service_role'),
   ('list_audit_events', 'call', 'own organization', 'admin'),
   ('list_audit_events', 'call', 'other organization', 'nobody'),
   ('list_denied_attempts', 'call', 'own organization', 'admin'),
   ('list_denied_attempts', 'call', 'other organization', 'nobody'),
   ('custom_access_token_hook', 'call', 'own row', 'nobody');
 insert into access.lines (relation, command, scope, allowed)
-select relation, 'execute', 'own organization', case relation when 'custom_access_token_hook' then 'nobody' when 'partner_sync' then 'anon, signed in' else 'signed in' end
+select relation, 'execute', 'own organization', case relation when 'custom_access_token_hook' then 'nobody' when 'partner_sync' then 'anon, signed in'
+  when 'claim_webhook_deliveries' then 'service_role' when 'record_webhook_attempt' then 'service_role' when 'run_job' then 'service_role'
+  else 'signed in' end
 from access.relations where key_column is null;
 
 -- One row a cell: a line, tried as a persona.

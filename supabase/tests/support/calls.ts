@@ -18,7 +18,8 @@ export type FunctionName =
   | "sessions-preview"
   | "sessions-reschedule"
   | "sessions-series"
-  | "waitlist";
+  | "waitlist"
+  | "webhooks-deliver";
 
 /** A raw call of an Edge Function, as any HTTP client would make it. Its answer is one that docs/openapi.json documents. */
 export async function call(
