@@ -192,6 +192,27 @@ export {
   type Problem,
   type ProblemCode,
 } from "./problems.ts";
+export { MAX_REPORT_DAYS, MAX_REPORT_PAGE } from "./reports.ts";
+export {
+  type AttendancePage,
+  type AuthorizationUnitsPage,
+  type AuthorizationUnitsRequest,
+  type CancellationPage,
+  type MissingNotesPage,
+  readAttendance,
+  readAuthorizationUnits,
+  readCancellations,
+  readMissingNotes,
+  readSupervision,
+  readUnbilledSessions,
+  readUtilization,
+  type SessionsReportRequest,
+  type SupervisionPage,
+  type SupervisionRequest,
+  type UnbilledPage,
+  type UtilizationPage,
+  type UtilizationRequest,
+} from "./reports-client.ts";
 export {
   type MovedSessions,
   moveSession,

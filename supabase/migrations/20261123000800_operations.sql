@@ -61,6 +61,8 @@ begin
       when operation in ('archive_client', 'client_access_report', 'read_clients', 'save_client') then 'clients'
       when operation in ('read_access_alerts', 'acknowledge_alert') then 'access_alerts'
       when operation = 'save_coverage' then 'client_coverages'
+      when operation in ('read_attendance', 'read_cancellations', 'read_utilization', 'read_missing_notes', 'supervision_months') then 'sessions'
+      when operation = 'read_unbilled_sessions' then 'session_charges'
       when operation ~ '_authorization' then 'authorizations'
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
       when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'

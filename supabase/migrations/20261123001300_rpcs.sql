@@ -32,7 +32,9 @@ begin
     'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts',
     -- A secret is shown once.
     'save_webhook_endpoint', 'rotate_webhook_secret',
-    'read_webhook_endpoints', 'read_webhook_deliveries')
+    'read_webhook_endpoints', 'read_webhook_deliveries',
+    'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions',
+    'read_missing_notes', 'supervision_months')
   then
     idempotency_key := null;
   end if;
@@ -121,6 +123,13 @@ begin
         when 'read_webhook_endpoints' then app.read_webhook_endpoints(organization, request)
         when 'read_webhook_deliveries' then app.read_webhook_deliveries(organization, request)
         when 'replay_webhook_deliveries' then app.replay_webhook_deliveries(organization, request)
+        when 'read_attendance' then app.read_attendance(organization, request)
+        when 'read_cancellations' then app.read_cancellations(organization, request)
+        when 'read_utilization' then app.read_utilization(organization, request)
+        when 'read_authorization_units' then app.read_authorization_units(organization, request)
+        when 'read_unbilled_sessions' then app.read_unbilled_sessions(organization, request)
+        when 'read_missing_notes' then app.read_missing_notes(organization, request)
+        when 'supervision_months' then app.supervision_months(organization, request)
       end;
       -- Returned and not raised: what it wrote, the record of who was denied what, stays.
       if data ? 'problem' then

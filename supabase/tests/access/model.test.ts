@@ -54,6 +54,8 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   family_clients: { key: "client_id" },
   family_sessions: { key: "session_id" },
   referral_summaries: { key: "referral_id" },
+  session_attendance: { key: "session_id" },
+  unbilled_sessions: { key: "session_id" },
 };
 /** The same for everybody, or for nobody. */
 const NO_TENANTS_ROWS = [

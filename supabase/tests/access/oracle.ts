@@ -57,7 +57,7 @@ export interface World {
   session_series: (Row & { therapist: string | null; client: string | null })[];
   session_groups: OfTherapist[];
   session_teams: OfClient[];
-  sessions: OfTeam[];
+  sessions: (OfTeam & { isOver: boolean; isDelivered: boolean })[];
   /** Named by the session and the kind of the charge. */
   session_charges: OfTeam[];
   /** `isOffer`: of the waitlist, to the client's family. */
@@ -226,6 +226,15 @@ export function allowed(world: World, token: Token): Access {
       session_charges: unlocked(
         world.session_charges,
         (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist),
+      ),
+      session_attendance: unlocked(
+        world.sessions,
+        (row) =>
+          row.isOver && (reads(row, "internal_ops") || isOnCaseload(row.therapist) || isReviewed(row.client)),
+      ),
+      unbilled_sessions: unlocked(
+        world.sessions,
+        (row) => row.isDelivered && (reads(row, "internal_ops") || isOnCaseload(row.therapist)),
       ),
       session_holds: unlocked(
         world.session_holds,

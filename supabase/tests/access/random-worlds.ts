@@ -214,6 +214,8 @@ export function build(recipe: Recipe, now: Date): Labelled {
       ...row(it.organization),
       therapist: of(therapists, it.organization, it.therapist),
       client: of(clients, it.organization, it.client),
+      isOver: ["completed", "no_show", "cancelled"].includes(session.status),
+      isDelivered: session.status === "completed",
     };
   });
   // A session that is to take place has a planned charge, and one that did an actual one too.

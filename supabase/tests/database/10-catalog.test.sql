@@ -129,7 +129,8 @@ select set_eq(
     'credentials', 'places_of_service', 'mue_limits', 'payer_rules', 'payer_modifiers', 'session_charges',
     'consent_forms', 'consent_signatures', 'service_consents',
     'therapist_availability', 'client_preferred_hours', 'availability_exceptions', 'buffer_rules', 'session_series', 'session_groups',
-    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'access_thresholds', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
+    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'access_thresholds', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts',
+    'session_attendance', 'unbilled_sessions'],
   'users read exactly these tables and views');
 select is(
   array[has_schema_privilege('anon', 'app', 'usage'), has_schema_privilege('anon', 'audit', 'usage'),
@@ -164,6 +165,8 @@ select set_eq(
     'read_clients', 'read_texts', 'save_client', 'save_coverage',
     'save_authorization', 'close_authorization', 'read_authorizations', 'read_authorization_alerts',
     'save_webhook_endpoint', 'rotate_webhook_secret', 'read_webhook_endpoints', 'read_webhook_deliveries', 'replay_webhook_deliveries',
+    'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions', 'read_missing_notes',
+    'supervision_months',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -172,6 +175,7 @@ select set_eq(
   array['caller', 'org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
     'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids',
     'uploadable_paths',
+    'is_billed',
     'guarded_client_ids', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',
     'run_operation', 'list_audit_events', 'manage_service_accounts', 'list_service_account_tokens', 'partner_sync'],
   'policies and RPCs of users stand on exactly these functions of app');

@@ -94,11 +94,16 @@ begin
     ('supervised to correct', 'supervised', 'caseload', -1436), ('supervised to start', 'supervised', 'caseload', -1434),
     ('colleague to complete', 'colleague', 'theirs', -1440), ('colleague to miss', 'colleague', 'theirs', -1438),
     ('colleague to correct', 'colleague', 'theirs', -1436), ('colleague to start', 'colleague', 'theirs', -1434),
+    -- What was delivered, and is not billed.
+    ('me delivered', 'me', 'mine', -1460), ('supervised delivered', 'supervised', 'caseload', -1460), ('colleague delivered', 'colleague', 'theirs', -1460),
+    ('reviewed delivered', 'colleague', 'reviewed', -1458),
     -- Of a day on which nothing else changes, so that their charges stay as they are made below.
     ('me over', 'me', 'mine', -1500), ('supervised over', 'supervised', 'caseload', -1500), ('colleague over', 'colleague', 'theirs', -1500),
     ('client over', 'colleague', 'mine', -1498), ('reviewed over', 'colleague', 'reviewed', -1496)) booked (label, who, whom, hour);
   update public.sessions session set status = 'no_show'
   where session.id in (select access.id(concat_ws(' ', world, who, 'to correct')) from unnest(array['me', 'supervised', 'colleague']) who);
+  update public.sessions session set status = 'completed', actual_start_time = session.start_time, actual_end_time = session.end_time
+  where session.id in (select access.id(concat_ws(' ', world, which, 'delivered')) from unnest(array['me', 'supervised', 'colleague', 'reviewed']) which);
   insert into public.attendance_marks (id, organization_id, session_id, event, status)
   values (access.id(world || ' mark'), org, access.id(world || ' me to correct'), 'no_show', 'no_show');
   -- As if more had been planned than the limit, so that there is something to override.
@@ -301,6 +306,7 @@ begin
     when relation in ('sessions', 'family_sessions', 'session_charges', 'calendar_claims') then
       case scope when 'own row' then 'my session' when 'assigned client' then 'session of my client' when 'client for review' then 'session under review'
         when 'supervised row' then 'supervised session' else 'colleague session' end
+    when relation in ('session_attendance', 'unbilled_sessions') then case scope when 'client for review' then 'reviewed' else whose end || ' delivered'
     when relation = 'session_groups' then whose || ' group'
     when relation = 'therapist_availability' then whose || ' hours 1'
     when relation = 'availability_exceptions' then case when scope in ('own organization', 'other organization') then 'holiday' else whose || ' time off' end
@@ -356,7 +362,7 @@ declare
   today date := current_date;
 begin
   return case
-    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service', 'family_sessions', 'family_clients', 'referral_summaries') then '{}'
+    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service', 'family_sessions', 'family_clients', 'referral_summaries', 'session_attendance', 'unbilled_sessions') then '{}'
     else pg_catalog.jsonb_build_object('organization_id', access.id(here)) end || case relation
     when 'organizations' then '{"name": "A new tenant", "time_zone": "UTC"}'::jsonb
     when 'user_roles' then pg_catalog.jsonb_build_object('user_id', case when mine then this.login else newcomer end, 'role', 'psychiatrist')
@@ -424,6 +430,8 @@ begin
     when 'credentials' then '{"code": "NEW", "description": "New", "level": 1}'
     when 'places_of_service' then '{"code": "98", "description": "New"}'
     when 'denied_attempts' then '{"action": "a.b"}'
+    when 'session_attendance' then '{"late_cancellation": true}'
+    when 'unbilled_sessions' then '{"units": 1}'
     else '{"status": "new"}' end;
 end
 $$;
@@ -474,6 +482,8 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'mue_limits' then '{"units_per_day": 96}'
     when relation in ('cpt_codes', 'credentials', 'places_of_service') then '{"description": "Renamed"}'
     when relation = 'denied_attempts' then '{"action": "a.b"}'
+    when relation = 'session_attendance' then '{"late_cancellation": true}'
+    when relation = 'unbilled_sessions' then '{"units": 1}'
     else '{"status": "declined"}' end::jsonb
 $$;
 
@@ -579,6 +589,9 @@ begin
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
   end if;
+  if rpc in ('read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions', 'read_missing_notes') then
+    return pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here), 'from', current_date - 90, 'to', current_date));
+  end if;
   return case rpc
     when 'sign_consent' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope), 'form_id', access.id(here || ' unsigned'), 'typed_name', 'A name'))
@@ -617,6 +630,8 @@ begin
     when 'read_authorizations' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
     when 'read_authorization_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
+    when 'supervision_months' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'month', pg_catalog.to_char(current_date, 'YYYY-MM')))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
     when 'hold_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || case when mine then ' me' else ' colleague' end), 'client_id', access.id(here || case when mine then ' mine' else ' theirs' end),

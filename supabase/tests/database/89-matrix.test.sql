@@ -109,6 +109,8 @@ insert into access.relations (relation, noun, key_column, about) values
   ('family_sessions', 'family view of a session', 'session_id', 'guardians with the role client: their own children''s'),
   ('referral_summaries', 'summary of a referral', 'referral_id', 'practices: what became of those they referred'),
   ('denied_attempts', 'denied attempt', 'id', 'admins'),
+  ('session_attendance', 'row of attendance', 'session_id', 'as sessions, by a view'),
+  ('unbilled_sessions', 'unbilled session', 'session_id', 'as session_charges, by a view'),
   ('hold_sessions', 'RPC', null, 'schedulers for everybody; therapists and supervisors for themselves'),
   ('preview_sessions', 'RPC', null, 'as hold_sessions'),
   ('find_open_times', 'RPC', null, 'as hold_sessions'),
@@ -145,6 +147,13 @@ insert into access.relations (relation, noun, key_column, about) values
   ('close_authorization', 'RPC', null, 'schedulers'),
   ('read_authorizations', 'RPC', null, 'schedulers'),
   ('read_authorization_alerts', 'RPC', null, 'schedulers'),
+  ('read_attendance', 'RPC', null, 'therapists their own, supervisors their caseload''s, reviewers their clients'', schedulers all'),
+  ('read_cancellations', 'RPC', null, 'as read_attendance'),
+  ('read_utilization', 'RPC', null, 'therapists their own, supervisors their caseload''s, schedulers all'),
+  ('read_authorization_units', 'RPC', null, 'schedulers'),
+  ('read_unbilled_sessions', 'RPC', null, 'as read_utilization'),
+  ('read_missing_notes', 'RPC', null, 'as read_utilization'),
+  ('supervision_months', 'RPC', null, 'as read_utilization'),
   ('prepare_note', 'RPC', null, 'the therapist of the session'),
   ('save_note', 'RPC', null, 'the therapist of the session'),
   ('read_note', 'RPC', null, 'whose session it is, their supervisor, admins; the reviewer what is signed, the family what is released'),
@@ -570,10 +579,20 @@ insert into access.lines (relation, command, scope, allowed, absent) values
   ('referral_summaries', 'select', 'colleague''s row', 'nobody', ''),
   ('referral_summaries', 'select', 'other organization', 'nobody', ''),
   ('denied_attempts', 'select', 'own organization', 'admin', ''),
-  ('denied_attempts', 'select', 'other organization', 'nobody', '');
+  ('denied_attempts', 'select', 'other organization', 'nobody', ''),
+  ('session_attendance', 'select', 'own row', 'treating, schedulers, break-glass', ''),
+  ('session_attendance', 'select', 'supervised row', 'supervisor, schedulers, break-glass', ''),
+  ('session_attendance', 'select', 'client for review', 'psychiatrist, schedulers, break-glass', ''),
+  ('session_attendance', 'select', 'colleague''s row', 'schedulers, break-glass', ''),
+  ('session_attendance', 'select', 'other organization', 'nobody', ''),
+  ('unbilled_sessions', 'select', 'own row', 'treating, schedulers, break-glass', ''),
+  ('unbilled_sessions', 'select', 'supervised row', 'supervisor, schedulers, break-glass', ''),
+  ('unbilled_sessions', 'select', 'client for review', 'schedulers, break-glass', ''),
+  ('unbilled_sessions', 'select', 'colleague''s row', 'schedulers, break-glass', ''),
+  ('unbilled_sessions', 'select', 'other organization', 'nobody', '');
 insert into access.lines (relation, command, scope, allowed)
 select relation, command, 'own row', 'nobody'
-from unnest(array['family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts']) relation
+from unnest(array['family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'session_attendance', 'unbilled_sessions']) relation
 cross join unnest(array['insert', 'update', 'delete']) command;
 
 -- RPCs: `execute` is the grant, `call` is a call that succeeds.
@@ -706,6 +725,20 @@ insert into access.lines (relation, command, scope, allowed) values
   ('read_authorizations', 'call', 'other organization', 'nobody'),
   ('read_authorization_alerts', 'call', 'own organization', 'schedulers'),
   ('read_authorization_alerts', 'call', 'other organization', 'nobody'),
+  ('read_attendance', 'call', 'own organization', 'clinicians, schedulers'),
+  ('read_attendance', 'call', 'other organization', 'nobody'),
+  ('read_cancellations', 'call', 'own organization', 'clinicians, schedulers'),
+  ('read_cancellations', 'call', 'other organization', 'nobody'),
+  ('read_utilization', 'call', 'own organization', 'treating, schedulers'),
+  ('read_utilization', 'call', 'other organization', 'nobody'),
+  ('read_authorization_units', 'call', 'own organization', 'schedulers'),
+  ('read_authorization_units', 'call', 'other organization', 'nobody'),
+  ('read_unbilled_sessions', 'call', 'own organization', 'treating, schedulers'),
+  ('read_unbilled_sessions', 'call', 'other organization', 'nobody'),
+  ('read_missing_notes', 'call', 'own organization', 'treating, schedulers'),
+  ('read_missing_notes', 'call', 'other organization', 'nobody'),
+  ('supervision_months', 'call', 'own organization', 'treating, schedulers'),
+  ('supervision_months', 'call', 'other organization', 'nobody'),
   ('prepare_note', 'call', 'own row', 'treating'),
   ('prepare_note', 'call', 'supervised row', 'nobody'),
   ('prepare_note', 'call', 'assigned client', 'nobody'),

@@ -61,7 +61,9 @@ union all select 'service_accounts', organization_id from public.service_account
 union all select 'family_clients', organization_id from public.family_clients
 union all select 'family_sessions', null from public.family_sessions
 union all select 'referral_summaries', organization_id from public.referral_summaries
-union all select 'denied_attempts', organization_id from public.denied_attempts;
+union all select 'denied_attempts', organization_id from public.denied_attempts
+union all select 'session_attendance', organization_id from public.session_attendance
+union all select 'unbilled_sessions', organization_id from public.unbilled_sessions;
 alter view sensitive set (security_invoker = true);
 create function pg_temp.seen(clinic text) returns bigint language sql as $$
   select count(distinct name) from sensitive where coalesce(organization_id, tests.id('north')) = tests.id(clinic)
