@@ -28,6 +28,7 @@ export const PERMISSIONS = [
   "book_own_sessions",
   "manage_authorizations",
   "manage_availability",
+  "manage_billing",
   "manage_roles",
   "manage_service_accounts",
   "manage_therapists",

@@ -65,6 +65,23 @@ export {
   type WeeklyHours,
   type WeeklyHoursRequest,
 } from "./availability-client.ts";
+export {
+  type AttachSessionsRequest,
+  attachSessions,
+  type BillingBatch,
+  type BillingBatchRequest,
+  type BillingCase,
+  type CreateBillingBatchRequest,
+  createBillingBatch,
+  exportBatch837P,
+  exportBatchCsv,
+  type RebillCaseRequest,
+  rebillCase,
+  type SettleCaseRequest,
+  settleCase,
+  type VoidCaseRequest,
+  voidCase,
+} from "./billing-client.ts";
 export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
 export {

@@ -41,6 +41,7 @@ describe("the catalogue", () => {
       authorization_missing: 409,
       authorization_exhausted: 409,
       already_signed: 409,
+      session_billed: 409,
       stale_version: 409,
       note_signed: 409,
       note_unreadable: 409,

@@ -101,6 +101,11 @@ export const PROBLEMS = {
     title: "This form is signed already",
     action: "Show the live signature; to sign anew, terminate it first.",
   },
+  session_billed: {
+    status: 409,
+    title: "The session is on a claim",
+    action: "Void the claim first (void_case); then the session can be changed, and billed anew.",
+  },
   stale_version: {
     status: 409,
     title: "Somebody has changed it since",
@@ -244,6 +249,7 @@ const EXTENSIONS = {
   authorization_missing: conflicting,
   authorization_exhausted: conflicting,
   already_signed: plain,
+  session_billed: plain,
   stale_version: plain.extend({ version: z.int() }),
   note_signed: plain,
   note_unreadable: plain,

@@ -34,7 +34,7 @@ begin
     'save_webhook_endpoint', 'rotate_webhook_secret',
     'read_webhook_endpoints', 'read_webhook_deliveries',
     'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions',
-    'read_missing_notes', 'supervision_months')
+    'read_missing_notes', 'supervision_months', 'read_billing_batch')
   then
     idempotency_key := null;
   end if;
@@ -130,6 +130,13 @@ begin
         when 'read_unbilled_sessions' then app.read_unbilled_sessions(organization, request)
         when 'read_missing_notes' then app.read_missing_notes(organization, request)
         when 'supervision_months' then app.supervision_months(organization, request)
+        when 'attach_sessions' then app.attach_sessions(organization, request)
+        when 'void_case' then app.void_case(organization, request)
+        when 'rebill_case' then app.rebill_case(organization, request)
+        when 'settle_case' then app.settle_case(organization, request)
+        when 'create_billing_batch' then app.create_billing_batch(organization, request)
+        when 'read_billing_batch' then app.read_billing_batch(organization, request)
+        when 'export_billing_batch' then app.export_billing_batch(organization, request)
       end;
       -- Returned and not raised: what it wrote, the record of who was denied what, stays.
       if data ? 'problem' then

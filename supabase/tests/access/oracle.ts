@@ -44,6 +44,11 @@ export interface World {
   payer_rules: Row[];
   payer_modifiers: Row[];
   client_coverages: OfClient[];
+  billing_profiles: Row[];
+  payer_rates: Row[];
+  billing_batches: Row[];
+  billing_cases: OfClient[];
+  billing_lines: OfClient[];
   therapist_availability: OfTherapist[];
   client_preferred_hours: OfClient[];
   /** A holiday is nobody's. */
@@ -183,6 +188,11 @@ export function allowed(world: World, token: Token): Access {
       consent_signatures: unlocked(world.consent_signatures, (row) => isOfTeam(row) || standsFor(row.client)),
       // What somebody's insurance is, treatment need not know.
       client_coverages: unlocked(world.client_coverages, (row) => reads(row, "internal_ops")),
+      billing_profiles: unlocked(world.billing_profiles, (row) => reads(row, "internal_ops")),
+      payer_rates: unlocked(world.payer_rates, (row) => reads(row, "internal_ops")),
+      billing_batches: unlocked(world.billing_batches, (row) => reads(row, "internal_ops")),
+      billing_cases: unlocked(world.billing_cases, (row) => reads(row, "internal_ops")),
+      billing_lines: unlocked(world.billing_lines, (row) => reads(row, "internal_ops")),
       client_preferred_hours: unlocked(world.client_preferred_hours, isOfTeam),
       therapist_availability: unlocked(
         world.therapist_availability,
@@ -276,6 +286,8 @@ export function allowed(world: World, token: Token): Access {
       payers: unlocked(world.payers, (row) => is(row, "internal_ops", "admin")),
       payer_rules: unlocked(world.payer_rules, (row) => is(row, "internal_ops", "admin")),
       payer_modifiers: unlocked(world.payer_modifiers, (row) => is(row, "internal_ops", "admin")),
+      billing_profiles: unlocked(world.billing_profiles, (row) => is(row, "internal_ops", "admin")),
+      payer_rates: unlocked(world.payer_rates, (row) => is(row, "internal_ops", "admin")),
       client_preferred_hours: unlocked(world.client_preferred_hours, (row) =>
         is(row, "internal_ops", "admin"),
       ),

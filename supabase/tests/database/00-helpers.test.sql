@@ -321,6 +321,34 @@ comment on function tests.fill_schedule is
   'after 97155 and a rule for cancelling; "telehealth 1", which 97155 asks for ("asked"), and its "signature" for Birch. '
   'Labels begin with the clinic.';
 
+create function tests.fill_billing(clinic text)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.billing_profiles (
+    organization_id, legal_name, npi, tax_id, taxonomy_code, street, town, region, zip, contact_name, contact_number,
+    submitter_code, receiver_name, receiver_code, starts_on)
+  values (tests.id(clinic), 'Clinic', '1234567893', '123456789', '103K00000X', 'Street 1', 'Town', 'CA', '900010001',
+    'Who bills', '5555550100', 'SENDER', 'Receiver', 'RECEIVER', '2020-01-01');
+  insert into public.payer_rates (organization_id, payer_id, cpt_code, unit_cents, starts_on)
+  values (tests.id(clinic), tests.id(clinic || ' payer'), '97153', 1500, '2020-01-01');
+  insert into public.billing_batches (organization_id, receiver_code, control_number, usage)
+  values (tests.id(clinic), 'RECEIVER', 1, 'test');
+  insert into public.billing_cases (id, organization_id, claim_number, client_id, payer_id, therapist_id, place_of_service, month)
+  values (tests.id(clinic || ' case'), tests.id(clinic), 1, tests.id(clinic || ' birch'), tests.id(clinic || ' payer'),
+    tests.id(clinic || ' rosa'), '11', '2020-01-01');
+  insert into public.billing_lines (
+    organization_id, case_id, session_id, line_number, service_date, cpt_code, modifiers, units, unit_cents, place_of_service)
+  select tests.id(clinic), tests.id(clinic || ' case'), it.id, 1, '2020-01-01', '97153', '{}', 4, 1500, '11'
+  from public.sessions it
+  where it.organization_id = tests.id(clinic)
+  limit 1
+$$;
+comment on function tests.fill_billing is
+  'A row in every table of a clinic''s billing, after tests.fill_schedule: a profile, a rate of "payer", a batch, and a "case" with a '
+  'line of some session.';
+
 create function tests.add_note(label text, clinic text, session text, changes jsonb default '{}')
 returns void
 language sql

@@ -99,6 +99,11 @@ union all select 'session_holds' from public.session_holds
 union all select 'payers' from public.payers
 union all select 'payer_rules' from public.payer_rules
 union all select 'payer_modifiers' from public.payer_modifiers
+union all select 'billing_profiles' from (select id from public.billing_profiles) billing_profiles
+union all select 'payer_rates' from (select id from public.payer_rates) payer_rates
+union all select 'billing_batches' from (select id from public.billing_batches) billing_batches
+union all select 'billing_cases' from (select id from public.billing_cases) billing_cases
+union all select 'billing_lines' from (select id from public.billing_lines) billing_lines
 union all select 'session_charges' from (select id from public.session_charges) charge
 union all select 'client_coverages' from public.client_coverages
 union all select 'therapist_availability' from public.therapist_availability
@@ -141,7 +146,8 @@ insert into public.referrals (organization_id, reference) values (tests.id('nort
 insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'break_glass');
 insert into public.active_organizations (user_id, organization_id) values (tests.id('north theo login'), tests.id('north'));
 insert into public.service_accounts (organization_id, name, scopes) values (tests.id('north'), 'partner', '{schedule:read}');
-select is((select count(distinct name)::integer from everything), 36, 'every tenant table has a row that could be seen');
+select tests.fill_billing('north');
+select is((select count(distinct name)::integer from everything), 41, 'every tenant table has a row that could be seen');
 
 -- acting as Noah, who has no role
 select tests.authenticate_as(tests.id('noah login'));

@@ -129,6 +129,7 @@ begin
   insert into public.referrals (id, organization_id, reference) values (access.id(world || ' my referral'), org, 'MINE');
   perform set_config('request.jwt.claims', '', true);
 
+  perform access.add_billing(world);
   insert into public.service_accounts (id, organization_id, name, scopes) values (access.id(world || ' account'), org, 'Partner', '{schedule:read}');
   insert into public.service_account_tokens (id, organization_id, service_account_id, token_hash, prefix, expires_at)
   values (access.id(world || ' token'), org, access.id(world || ' account'), sha256(convert_to(world || ' token', 'UTF8')), 'hf_abcdef', now() + interval '1 day');
@@ -140,6 +141,36 @@ begin
   insert into audit.events (organization_id, actor_id, action, decision, code, row_id) values (org, login, 'rpc.hold_sessions', 'deny', 'forbidden', access.id(world));
   return world;
 end
+$$;
+
+-- Of "me" with "mine": a session on an open "case", one to attach, a "case to void", and "sent" and "void" cases of a batch that went out.
+create or replace function access.add_billing(world text) returns void language sql set search_path = '' as $$
+  insert into public.billing_profiles (id, organization_id, legal_name, npi, tax_id, taxonomy_code, street, town, region, zip, contact_name, contact_number,
+    submitter_code, receiver_name, receiver_code, requires_signature, starts_on)
+  values (access.id(world || ' profile'), access.id(world), 'Clinic', '1234567893', '123456789', '103K00000X', 'Street 1', 'Town', 'CA', '900010001', 'Who bills',
+    '5555550100', 'SENDER', 'Receiver', 'RECEIVER', false, current_date - 30);
+  update public.therapists set npi = '1234567893', legal_given = 'A', legal_family = 'Therapist' where id = access.id(world || ' me');
+  update public.payers set payer_code = 'PAYER', filing_indicator = 'CI' where id = access.id(world || ' payer');
+  update public.client_coverages set member_id = 'MEMBER', starts_on = current_date - 40 where id = access.id(world || ' mine coverage');
+  update public.clients set given_name = 'A', family_name = 'Client', date_of_birth = '2020-01-01', sex = 'U', address_line = 'Street 2', city = 'Town', state = 'CA',
+    postal_code = '90001', diagnosis_codes = '{F84.0}' where id = access.id(world || ' mine');
+  insert into public.payer_rates (id, organization_id, payer_id, cpt_code, unit_cents, starts_on)
+  values (access.id(world || ' rate'), access.id(world), access.id(world || ' payer'), '97153', 1500, current_date - 40);
+  insert into public.sessions (id, organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone, place_of_service, status, actual_start_time, actual_end_time)
+  select access.id(world || ' ' || past.label), access.id(world), access.id(world || ' me'), access.id(world || ' mine'), access.id(world || ' service'),
+    access.at(past.hour), access.at(past.hour + 1), 'UTC', '11', 'completed', access.at(past.hour), access.at(past.hour + 1)
+  from (values ('billed session', -1446), ('session to bill', -1480)) past (label, hour);
+  insert into public.billing_batches (id, organization_id, receiver_code, control_number, usage)
+  values (access.id(world || ' batch'), access.id(world), 'RECEIVER', 1, 'test');
+  update public.billing_batches set status = 'exported' where id = access.id(world || ' batch');
+  insert into public.billing_cases (id, organization_id, claim_number, client_id, payer_id, therapist_id, place_of_service, month, batch_id, status)
+  select access.id(world || ' ' || made.label), access.id(world), made.number, access.id(world || ' mine'), access.id(world || ' payer'), access.id(world || ' me'), '11',
+    date_trunc('month', access.at(-1446)), case when made.status <> 'open' then access.id(world || ' batch') end, made.status
+  from (values ('case', 1, 'open'), ('sent case', 2, 'submitted'), ('void case', 3, 'void'), ('case to void', 4, 'open')) made (label, number, status);
+  insert into public.billing_lines (id, organization_id, case_id, session_id, status, line_number, service_date, cpt_code, modifiers, units, unit_cents, place_of_service)
+  select access.id(world || ' line of ' || made.label), access.id(world), access.id(world || ' ' || made.label), access.id(world || ' billed session'), made.status, 1,
+    access.at(-1446)::date, '97153', '{}', 4, 1500, '11'
+  from (values ('case', 'billed'), ('sent case', 'void'), ('void case', 'void')) made (label, status);
 $$;
 
 -- Forms "form" (signed for everybody but "free"), "unsigned" and "draft"; what the other service asks for.
@@ -314,6 +345,11 @@ begin
     when relation = 'payer_rules' then 'payer rule'
     when relation = 'payer_modifiers' then 'payer modifiers'
     when relation = 'client_coverages' then whom || ' coverage'
+    when relation = 'billing_profiles' then 'profile'
+    when relation = 'payer_rates' then 'rate'
+    when relation = 'billing_batches' then 'batch'
+    when relation = 'billing_cases' then 'case'
+    when relation = 'billing_lines' then 'line of case'
     when relation in ('authorizations', 'authorization_codes', 'authorization_periods') then whom || ' authorization'
     when relation = 'authorization_entries' then whom || ' entry'
     when relation = 'client_preferred_hours' then whom || ' preference'
@@ -383,6 +419,14 @@ begin
     when 'payer_modifiers' then pg_catalog.jsonb_build_object(
       'payer_id', access.id(here || ' payer'), 'credential', 'RBT', 'modifiers', array['HM'], 'starts_on', today)
     when 'session_charges' then '{"kind": "actual"}'
+    when 'billing_profiles' then pg_catalog.jsonb_build_object('legal_name', 'New', 'npi', '1234567893', 'tax_id', '123456789', 'taxonomy_code', '103K00000X',
+      'street', 'Street 1', 'town', 'Town', 'region', 'CA', 'zip', '900010001', 'contact_name', 'Who bills', 'contact_number', '5555550100',
+      'submitter_code', 'SENDER', 'receiver_name', 'Receiver', 'receiver_code', 'RECEIVER', 'starts_on', '2001-01-01', 'ends_on', '2001-12-31')
+    when 'payer_rates' then pg_catalog.jsonb_build_object(
+      'payer_id', access.id(here || ' payer'), 'cpt_code', '97153', 'unit_cents', 1, 'starts_on', '2001-01-01', 'ends_on', '2001-12-31')
+    when 'billing_batches' then '{"control_number": 9}'
+    when 'billing_cases' then '{"claim_number": 9}'
+    when 'billing_lines' then '{"line_number": 9}'
     when 'client_coverages' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' free'), 'payer_id', access.id(here || ' payer'), 'starts_on', today)
     when 'client_preferred_hours' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' free'), 'weekday', 1, 'local_start', '08:00', 'local_end', '18:00', 'effective_from', today, 'time_zone', 'UTC')
@@ -448,8 +492,11 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'session_groups' then pg_catalog.jsonb_build_object('end_time', access.at(20))
     when relation = 'session_teams' then pg_catalog.jsonb_build_object('end_time', access.at(22))
     when relation = 'payers' then pg_catalog.jsonb_build_object('name', 'Renamed by ' || of_world)
-    when relation in ('payer_rules', 'payer_modifiers') then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
+    when relation in ('payer_rules', 'payer_modifiers', 'billing_profiles', 'payer_rates') then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation = 'session_charges' then '{"units": 96}'
+    when relation = 'billing_batches' then '{"usage": "production"}'
+    when relation = 'billing_cases' then '{"frequency": "7"}'
+    when relation = 'billing_lines' then '{"units": 96}'
     when relation = 'client_coverages' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation in ('client_preferred_hours', 'therapist_availability', 'waitlist_times') then '{"local_end": "19:00"}'
     when relation = 'buffer_rules' then '{"minutes_after": 10}'
@@ -632,6 +679,16 @@ begin
     when 'read_authorization_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'supervision_months' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'organization_id', access.id(here), 'month', pg_catalog.to_char(current_date, 'YYYY-MM')))
+    when 'attach_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'session_ids', pg_catalog.jsonb_build_array(access.id(here || ' session to bill'))))
+    when 'void_case' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('case_id', access.id(here || ' case to void')))
+    when 'rebill_case' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'case_id', access.id(here || ' void case'), 'action', 'take_back', 'payer_claim_number', 'P-1'))
+    when 'settle_case' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('case_id', access.id(here || ' sent case'), 'status', 'paid'))
+    when 'create_billing_batch' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'case_ids', pg_catalog.jsonb_build_array(access.id(here || ' case')), 'usage', 'test'))
+    when 'read_billing_batch' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('batch_id', access.id(here || ' batch')))
+    when 'export_billing_batch' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('batch_id', access.id(here || ' batch'), 'claims', 2))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
     when 'hold_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || case when mine then ' me' else ' colleague' end), 'client_id', access.id(here || case when mine then ' mine' else ' theirs' end),
