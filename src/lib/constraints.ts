@@ -481,6 +481,7 @@ export const CONSTRAINT_PROBLEMS: Readonly<Record<string, ConstraintProblem>> = 
   session_series_duration_range: { code: "validation_failed", field: "end_time" },
   session_series_organization_id_id_key: { code: "internal_error" },
   session_series_pkey: { code: "internal_error" },
+  session_series_rule_form: { code: "validation_failed", field: "recurrence.rule" },
   session_series_rule_length: { code: "validation_failed", field: "recurrence.rule" },
   session_series_service_fkey: { code: "validation_failed", field: "service_code" },
   session_series_status_known: { code: "internal_error" },

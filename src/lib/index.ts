@@ -259,6 +259,7 @@ export {
 export { holdCountdown } from "./server-time.ts";
 export type { TimeRange } from "./time-range.ts";
 export {
+  type AcceptedAppointment,
   type AcceptedOffer,
   answerOffer,
   joinWaitlist,

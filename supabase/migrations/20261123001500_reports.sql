@@ -23,18 +23,6 @@ comment on view public.session_attendance is
   'What came of each session that is over or cancelled: attended, no_show or cancelled_by_ whom, with what notice. Read it by '
   'organization_id and start_time.';
 
-create function app.is_billed(organization uuid, session uuid)
-returns boolean
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  return false;
-end
-$$;
-comment on function app.is_billed is 'Whether a live line of billing has the session.';
-
 create view public.unbilled_sessions with (security_invoker = true) as
   select
     session.id as session_id, session.organization_id, session.therapist_id, session.client_id, charge.service_date,
@@ -46,7 +34,6 @@ create view public.unbilled_sessions with (security_invoker = true) as
 comment on view public.unbilled_sessions is
   'Completed sessions with units to bill that no live line of billing has. Read it by organization_id and service_date.';
 
-grant execute on function app.is_billed to authenticated;
 grant select on public.session_attendance, public.unbilled_sessions to authenticated;
 
 -- ---------------------------------------------------------------------------------------------------------

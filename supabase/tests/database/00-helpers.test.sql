@@ -116,6 +116,23 @@ as $$
 $$;
 comment on function tests.kept is 'The answer that tests.keep kept.';
 
+create function tests.truncate_calls(tables regclass[])
+returns setof text
+language sql
+stable
+set search_path = ''
+as $$
+  select trigger.tgrelid::regclass || ' ' || trigger.tgfoid::regproc
+  from pg_catalog.pg_trigger trigger
+  where trigger.tgrelid = any (tables)
+    -- Of TRUNCATE (32), before it (2), for a statement (not 1), on at all times but as a replica, without a WHEN.
+    and trigger.tgtype & 35 = 34 and trigger.tgenabled in ('O', 'A') and trigger.tgqual is null
+  order by trigger.tgrelid::regclass::text collate "C"
+$$;
+comment on function tests.truncate_calls is
+  'The functions that stand before a truncate of the tables. Looked up and not tried: even a refused truncate takes the table '
+  'for itself, and waits for every other test that writes it. What the functions do, other statements show.';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Rows
 -- ---------------------------------------------------------------------------------------------------------
