@@ -54,16 +54,17 @@ describe("the package", () => {
     expect(sizes.map(({ file, lazy }) => [file, lazy])).toEqual([
       ["index.js", false],
       ["database-problems.js", true],
+      ["timezone-name.js", false],
       ["timezone.js", true],
     ]);
   });
 
   it("imports nothing but itself, and zod for the schemas", async () => {
     expect(new Set(importsOf(await textOf("index.js")))).toEqual(
-      new Set(["./database-problems.js", "./timezone.js"]),
+      new Set(["./database-problems.js", "./timezone-name.js", "./timezone.js"]),
     );
     expect(importsOf(await textOf("database-problems.js"))).toEqual([]);
-    expect(importsOf(await textOf("timezone.js"))).toEqual([]);
+    expect(importsOf(await textOf("timezone.js"))).toEqual(["./timezone-name.js"]);
     expect(importsOf(await textOf("schemas.js"))).toEqual(["zod"]);
   });
 

@@ -11,7 +11,7 @@ import { projectPath } from "./stack/paths.ts";
 
 const SUPABASE = "@supabase/supabase-js";
 // What builds schemas and does nothing else: a schema that nobody reads is left out. A name that is missing here costs size.
-const BUILDERS = ["z", "clock", "line", "list", "text", "together"];
+const BUILDERS = ["z", "clock", "line", "list", "ofDays", "pageOf", "text", "together"];
 
 /** A module of the package: its file, its text, and whether it is loaded only when it is needed. */
 export interface Module {

@@ -90,7 +90,14 @@ export const COMMON_REFUSALS: readonly ProblemCode[] = [
 ];
 
 /** What is answered by RPCs over REST only, or to another method than POST. */
-export const REFUSALS_ELSEWHERE: readonly ProblemCode[] = ["already_signed", "method_not_allowed"];
+export const REFUSALS_ELSEWHERE: readonly ProblemCode[] = [
+  "already_signed",
+  "method_not_allowed",
+  "session_billed",
+];
+
+/** Functions that no app calls: jobs do, with the secret key. */
+export const NOT_FOR_APPS: readonly string[] = ["webhooks-deliver"];
 
 const TAKEN = ["therapist_conflict", "client_conflict", "room_conflict", "therapist_unavailable"] as const;
 const BOOKING = [

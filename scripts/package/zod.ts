@@ -84,4 +84,5 @@ export const z = {
   string: builder(mini.string),
   union: builder(mini.union),
   unknown: builder(mini.unknown),
+  url: builder(mini.url),
 };

@@ -1,18 +1,16 @@
 /**
- * Billing for apps: attach sessions to claims, batch and export those, take them back and bill anew. For those with
+ * Billing for apps: attach sessions to claims, batch those, take them back and bill anew. For those with
  * `manage_billing`. What claims, lines and batches there are, apps read from `billing_cases`, `billing_lines` and
  * `billing_batches`.
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import { z } from "zod";
+import type { z } from "zod";
 import {
   type attachSessionsRequestSchema,
   billingBatchSchema,
   type billingCaseSchema,
   billingCasesSchema,
   type createBillingBatchRequestSchema,
-  exportedBatchSchema,
-  type readBillingBatchRequestSchema,
   type rebillCaseRequestSchema,
   type settleCaseRequestSchema,
   type voidCaseRequestSchema,
@@ -20,8 +18,6 @@ import {
 import type { CallOptions } from "./call.ts";
 import { callRpc } from "./call-rpc.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
-import { render837P } from "./claims-837p.ts";
-import { renderClaimsCsv } from "./claims-csv.ts";
 
 /** Which sessions. */
 export type AttachSessionsRequest = Camel<z.input<typeof attachSessionsRequestSchema>>;
@@ -33,8 +29,6 @@ export type RebillCaseRequest = Camel<z.input<typeof rebillCaseRequestSchema>>;
 export type SettleCaseRequest = Camel<z.input<typeof settleCaseRequestSchema>>;
 /** Which claims. */
 export type CreateBillingBatchRequest = Camel<z.input<typeof createBillingBatchRequestSchema>>;
-/** Which batch. */
-export type BillingBatchRequest = Camel<z.input<typeof readBillingBatchRequestSchema>>;
 
 /** A claim. */
 export type BillingCase = Camel<z.output<typeof billingCaseSchema>>;
@@ -112,49 +106,6 @@ export async function createBillingBatch(
   return fromWire(
     await callRpc(supabase, "create_billing_batch", toWire(request), billingBatchSchema, options),
   );
-}
-
-/**
- * The file of a batch as an 837P claim, and the word that it goes out: its claims are submitted. Again, it is the same file.
- * It is PHI: the reading is on record, and the file is yours to keep safe.
- *
- * @throws HoldfastError `forbidden`, `not_found`, `validation_failed` (each missing fact by whose it is:
- *   `clients.<id>.memberId`, `therapists.<id>.npi`, ...; or each that a claim cannot spell; or `claims` `changed`; then nothing
- *   is submitted); and what every call may meet.
- */
-export async function exportBatch837P(
-  supabase: SupabaseClient,
-  request: BillingBatchRequest,
-  options: CallOptions = {},
-): Promise<string> {
-  return exportBatch(supabase, request, render837P, options);
-}
-
-/** The same as a table for spreadsheets: see `renderClaimsCsv`. Throws as `exportBatch837P`. */
-export async function exportBatchCsv(
-  supabase: SupabaseClient,
-  request: BillingBatchRequest,
-  options: CallOptions = {},
-): Promise<string> {
-  return exportBatch(supabase, request, renderClaimsCsv, options);
-}
-
-// What else it says, the writer of the file checks.
-const readBatchSchema = z.looseObject({ claims: z.array(z.unknown()) });
-
-async function exportBatch(
-  supabase: SupabaseClient,
-  request: BillingBatchRequest,
-  render: (batch: unknown) => string,
-  options: CallOptions,
-): Promise<string> {
-  const wire = toWire(request);
-  // Written before it counts as sent: what cannot be written is not submitted.
-  const batch = await callRpc(supabase, "read_billing_batch", wire, readBatchSchema, options);
-  const file = render(batch);
-  const sent = { ...wire, claims: batch.claims.length };
-  await callRpc(supabase, "export_billing_batch", sent, exportedBatchSchema, options);
-  return file;
 }
 
 async function casesOf(

@@ -37,7 +37,7 @@ export const createBillingBatchRequestSchema = z.strictObject({
 export const readBillingBatchRequestSchema = z.strictObject({ batch_id: guid });
 
 /** `claims`: how many the file has, so that one that was voided meanwhile is not said to have gone out. */
-export const exportBillingBatchRequestSchema = z.strictObject({ batch_id: guid, claims: z.int().positive() });
+export const exportBillingBatchRequestSchema = z.strictObject({ batch_id: guid, claims: z.int().min(1) });
 
 /** A claim, with the sum of its lines. */
 export const billingCaseSchema = z.object({

@@ -7,6 +7,7 @@ import * as audit from "./access-report-client.ts";
 import * as attendance from "./attendance-client.ts";
 import * as authorizations from "./authorizations-client.ts";
 import * as availability from "./availability-client.ts";
+import * as claims from "./billing-client.ts";
 import type { CallOptions } from "./call.ts";
 import * as booking from "./client.ts";
 import * as clients from "./clients-client.ts";
@@ -16,25 +17,29 @@ import * as joining from "./join-client.ts";
 import * as charges from "./mue-override-client.ts";
 import * as notes from "./notes-client.ts";
 import * as openTimes from "./open-times-client.ts";
+import * as reports from "./reports-client.ts";
 import * as rescheduling from "./reschedule-client.ts";
 import type { RetryOptions } from "./retry.ts";
 import * as series from "./series-client.ts";
 import { holdCountdown, serverNow } from "./server-time.ts";
 import * as waitlist from "./waitlist-client.ts";
+import * as webhooks from "./webhooks-client.ts";
 
 const NAMESPACES = {
   attendance,
   audit,
   authorizations,
   availability,
-  billing: { ...charges },
+  billing: { ...charges, ...claims },
   clients,
   consents,
   documents,
   notes,
+  reports,
   series,
   sessions: { ...booking, ...joining, ...openTimes, ...rescheduling },
   waitlist,
+  webhooks,
 };
 
 type Operation = (supabase: SupabaseClient, request: never, options?: CallOptions) => Promise<unknown>;

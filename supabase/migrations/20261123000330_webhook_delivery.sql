@@ -147,21 +147,33 @@ comment on function app.record_webhook_attempt is
 
 create function public.claim_webhook_deliveries(request jsonb, idempotency_key text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select jsonb_build_object('data', app.claim_webhook_deliveries(request), 'replayed', false)
+begin
+  return jsonb_build_object('data', app.claim_webhook_deliveries(request), 'replayed', false);
+exception
+  -- Raised, it would carry the value.
+  when data_exception or sqlstate 'HF000' then
+    return '{"problem": {"code": "validation_failed"}}';
+end
 $$;
 comment on function public.claim_webhook_deliveries is 'For the Edge Function webhooks-deliver, with the secret key: what is due. Answers {data, replayed}.';
 
 create function public.record_webhook_attempt(request jsonb, idempotency_key text default null)
 returns jsonb
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select jsonb_build_object('data', app.record_webhook_attempt(request), 'replayed', false)
+begin
+  return jsonb_build_object('data', app.record_webhook_attempt(request), 'replayed', false);
+exception
+  -- Raised, it would carry the value.
+  when data_exception or sqlstate 'HF000' then
+    return '{"problem": {"code": "validation_failed"}}';
+end
 $$;
 comment on function public.record_webhook_attempt is
   'For the Edge Function webhooks-deliver, with the secret key: what came of a delivery. Answers {data, replayed}.';

@@ -298,24 +298,6 @@ create index billing_lines_session_idx on public.billing_lines (organization_id,
 create index billing_lines_case_idx on public.billing_lines (organization_id, case_id);
 select app.add_stamps('public.billing_lines', 'status');
 
-create function app.is_billed(organization uuid, session uuid)
-returns boolean
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-  return exists (
-    select
-    from public.billing_lines line
-    where line.organization_id = organization and line.session_id = session and line.status = 'billed');
-end
-$$;
-comment on function app.is_billed is
-  'Whether a live line of billing has the session. Definer: who reads what is unbilled need not see the lines.';
-grant execute on function app.is_billed to authenticated;
-
 -- ---------------------------------------------------------------------------------------------------------
 -- What stays
 -- ---------------------------------------------------------------------------------------------------------
@@ -369,13 +351,16 @@ create function app.is_billed(session uuid)
 returns boolean
 language plpgsql
 stable
+security definer
 set search_path = ''
 as $$
 begin
   return exists (select from public.billing_lines line where line.session_id = session and line.status = 'billed');
 end
 $$;
-comment on function app.is_billed is 'Whether a session is on a live claim.';
+comment on function app.is_billed is
+  'Whether a session is on a live claim. Definer: who reads what is unbilled need not see the lines.';
+grant execute on function app.is_billed to authenticated;
 
 create function app.keep_billed_session()
 returns trigger

@@ -30,7 +30,7 @@ create view public.unbilled_sessions with (security_invoker = true) as
   from public.session_charges charge
   join public.sessions session on session.organization_id = charge.organization_id and session.id = charge.session_id
   where charge.kind = 'actual' and charge.units > 0 and session.status = 'completed'
-    and not app.is_billed(session.organization_id, session.id);
+    and not app.is_billed(session.id);
 comment on view public.unbilled_sessions is
   'Completed sessions with units to bill that no live line of billing has. Read it by organization_id and service_date.';
 

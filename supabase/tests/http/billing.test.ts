@@ -2,11 +2,10 @@
 
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { exportBatch837P, exportBatchCsv } from "../../../src/lib/claims-export.ts";
 import {
   attachSessions,
   createBillingBatch,
-  exportBatch837P,
-  exportBatchCsv,
   rebillCase,
   settleCase,
   voidCase,

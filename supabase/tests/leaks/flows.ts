@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
 import { bookPast, past } from "../support/attendance.ts";
 import { authorize, cover } from "../support/authorizations.ts";
+import { createBillingClinic, deliver } from "../support/billing.ts";
 import {
   call,
   cancel,
@@ -21,7 +22,7 @@ import { announce, put } from "../support/documents.ts";
 import { createNotesClinic, type NotesClinic, save } from "../support/notes.ts";
 import { create, rotate, rpc, sync } from "../support/partner.ts";
 import { bookSeries, localTime, wall } from "../support/series.ts";
-import { sql } from "../support/stack.ts";
+import { sql, stack } from "../support/stack.ts";
 import { joinBody, offersOf } from "../support/waitlist.ts";
 import { FILE_MARK, MARK, NOTE_MARK, VALUES } from "./marks.ts";
 
@@ -34,7 +35,10 @@ interface Row {
 interface Data {
   alerts: Row[];
   authorization_id: string;
+  batch_id: string;
+  cases: { case_id: string }[];
   client_id: string;
+  endpoint_id: string;
   entry: Row;
   exceptions: Row[];
   hold_key: string;
@@ -81,6 +85,7 @@ const later = (session: Row, when: object) => ({
 export async function runEveryFlow(): Promise<NotesClinic> {
   const clinic = await createNotesClinic();
   for (const flow of [
+    hooks,
     people,
     booking,
     waiting,
@@ -90,6 +95,7 @@ export async function runEveryFlow(): Promise<NotesClinic> {
     consents,
     documents,
     partners,
+    billing,
     oversight,
   ]) {
     await flow(clinic);
@@ -381,7 +387,62 @@ async function oversight(clinic: NotesClinic): Promise<void> {
     reason: `${MARK} was reached`,
   });
   await askRpc("client_access_report", admin, { client_id: clinic.aspen });
+  const due = { organization_id: clinic.id };
+  await expectData(await call("webhooks-deliver", null, due, { ...sent(), apikey: stack.secretKey }), 200);
   for (const list of ["list_audit_events", "list_denied_attempts"]) {
     await askPlain(list, admin, { organization: clinic.id });
   }
+}
+
+/** First of all, so that there is an endpoint for whatever happens then. */
+async function hooks(clinic: NotesClinic): Promise<void> {
+  const { admin } = clinic;
+  const organization_id = clinic.id;
+  const url = "https://hooks.example.com/holdfast";
+  const { endpoint_id } = await askRpc("save_webhook_endpoint", admin, { organization_id, url });
+  for (const name of [
+    "rotate_webhook_secret",
+    "read_webhook_endpoints",
+    "read_webhook_deliveries",
+    "replay_webhook_deliveries",
+  ]) {
+    await askRpc(name, admin, { organization_id, endpoint_id });
+  }
+}
+
+/** In a clinic of its own, whose claims lack nothing. */
+async function billing(): Promise<void> {
+  const clinic = await createBillingClinic();
+  const { scheduler } = clinic;
+  const sent = async (daysAgo: number) => {
+    const { cases } = await askRpc("attach_sessions", scheduler, {
+      session_ids: [await deliver(clinic, { daysAgo })],
+    });
+    const case_id = cases[0]?.case_id;
+    const { batch_id } = await askRpc("create_billing_batch", scheduler, {
+      case_ids: [case_id],
+      usage: "test",
+    });
+    await askRpc("read_billing_batch", scheduler, { batch_id });
+    await askRpc("export_billing_batch", scheduler, { batch_id, claims: 1 });
+    return case_id;
+  };
+  const wrong = await sent(3);
+  await askRpc("void_case", scheduler, { case_id: wrong });
+  await askRpc("rebill_case", scheduler, { case_id: wrong, action: "take_back", payer_claim_number: MARK });
+  await askRpc("settle_case", scheduler, { case_id: await sent(4), status: "paid" });
+
+  const day = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+  const organization_id = clinic.id;
+  for (const name of [
+    "read_attendance",
+    "read_authorization_units",
+    "read_cancellations",
+    "read_missing_notes",
+    "read_unbilled_sessions",
+    "read_utilization",
+  ]) {
+    await askRpc(name, scheduler, { organization_id, from: day(30), to: day(0) });
+  }
+  await askRpc("supervision_months", scheduler, { organization_id, month: day(0).slice(0, 7) });
 }

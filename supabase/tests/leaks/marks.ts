@@ -33,6 +33,7 @@ export const COLUMNS: Record<string, { mark: string } | { unmarked: string }> = 
   "public.authorization_entries.reason": { mark: MARK },
   "public.authorizations.authorization_number": { mark: MARK },
   "public.availability_exceptions.note": { mark: MARK },
+  "public.billing_cases.payer_claim_number": { mark: MARK },
   "public.client_coverages.member_id": { mark: MARK },
   "public.client_coverages.relationship_to_subscriber": { unmarked: "one of four words" },
   "public.client_coverages.subscriber_date_of_birth": { mark: VALUES.subscriber_date_of_birth },
