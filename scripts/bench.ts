@@ -1,11 +1,13 @@
 // `npm run bench -- <benchmark>`: measures on a temporary stack, prints tables and keeps docs/benchmarks.md.
 
 import { parseArgs } from "node:util";
+import { runRecords } from "./bench/records.ts";
 import { runRls } from "./bench/rls.ts";
 import { runScheduling } from "./bench/scheduling.ts";
 
 const usage = `usage: npm run bench -- rls [--rows 1000000] [--repetitions 200] [--json file] [--try file.sql]
        npm run bench -- scheduling [--rows 1000000] [--repetitions 20] [--json file]
+       npm run bench -- records [--rows 1000000] [--repetitions 200] [--json file]
 `;
 
 const { positionals, values } = parseArgs({
@@ -21,6 +23,7 @@ const benchmarks = {
   rls: { fewestRows: 1000, repetitions: 200, run: runRls },
   // One clinic of fifty therapists, and another one beside it.
   scheduling: { fewestRows: 50_000, repetitions: 20, run: runScheduling },
+  records: { fewestRows: 10_000, repetitions: 200, run: runRecords },
 };
 const [name = "", ...others] = positionals;
 const benchmark =

@@ -5,7 +5,7 @@
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import { formatInTimeZone } from "date-fns-tz";
 import ws from "ws";
-import { localToInstant, offsetMinutes } from "../src/lib/index.ts";
+import { localToInstant, offsetMinutes } from "../src/lib/timezone.ts";
 import { type Stack, startStack } from "./stack/index.ts";
 
 const timeZone = "America/Los_Angeles";

@@ -74,8 +74,11 @@ const key = (master: string) => `insert into public.client_keys
 const jobs = (
   commands: string[],
 ) => `create schema cron; create table cron.job (command text, active boolean);
-  insert into cron.job select unnest(array[${commands.map((command) => `'select ${command}()'`).join(",")}]::text[]), true`;
-const allJobs = ["audit.seal", "audit.ensure_partitions", "app.sweep_expired_holds", "app.sweep_waitlist"];
+  insert into cron.job select unnest(array[${commands.map((command) => `'select app.run_job(''${command}'')'`).join(",")}]::text[]), true`;
+const allJobs = [
+  ...["alert_authorizations", "deliver_webhooks", "detect_unusual_access", "expire_holds", "forget_old"],
+  ...["make_partitions", "offer_waitlist", "seal_audit"],
+];
 
 const plants: Record<string, [change: string, ...said: string[]]> = {
   "a migration that was not pushed": [
@@ -216,7 +219,7 @@ describe("the doctor", () => {
       await found(`${jobs(allJobs)}; update cron.job set active = false where command ~ 'seal'`),
     ).toMatchObject({
       state: "warn",
-      found: "without audit.seal",
+      found: "without seal_audit",
     });
   });
 

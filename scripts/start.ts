@@ -44,7 +44,16 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end());
 
   try {
-    stack = await startStack({ dataDir: persistentDataDir, ports, seed: true, log: progress });
+    const receiver = process.env.HOLDFAST_WEBHOOK_TEST_RECEIVER;
+    stack = await startStack({
+      dataDir: persistentDataDir,
+      ports,
+      seed: true,
+      clock: true,
+      log: progress,
+      // The local functions reach nothing but this machine: with this, webhooks go to a receiver on it (docs/webhooks.md).
+      ...(receiver && { functionsEnv: { HOLDFAST_WEBHOOK_TEST_RECEIVER: receiver } }),
+    });
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);

@@ -163,10 +163,12 @@ function sessions(first: number, end: number): string {
     insert into public.sessions (
       id, claim_id, organization_id, therapist_id, client_id, service_id, client_lane, takes_every_lane,
       buffer_before_minutes, buffer_after_minutes, start_time, end_time, time_zone, status, cancelled_by,
-      place_of_service, status_changed_at, created_at, updated_at)
+      place_of_service, actual_start_time, actual_end_time, status_changed_at, created_at, updated_at)
     select session_id, session_id, organization.id, therapist_id, client_id, service_id, 0, false, 0, 0, start_time,
       start_time + interval '1 hour' + interval '30 minutes' * (t % 3), organization.time_zone,
-      outcome, case outcome when 'cancelled' then 'client' end, '12', start_time, start_time, start_time
+      outcome, case outcome when 'cancelled' then 'client' end, '12', case outcome when 'completed' then start_time end,
+      case outcome when 'completed' then start_time + interval '1 hour' + interval '30 minutes' * (t % 3) end,
+      start_time, start_time, start_time
     from generate_series(0, ${sessionsPerTherapist - 1}) as k
     cross join generate_series(${first}, ${end - 1}) as t
     cross join lateral (

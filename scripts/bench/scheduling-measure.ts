@@ -133,7 +133,7 @@ export async function createMeasures(sql: Sql): Promise<void> {
 /** Makes the calls one after the other. Microseconds of all of them, and what the last one answered. */
 export async function call(
   sql: Sql,
-  { claims }: Clinic,
+  { claims }: Pick<Clinic, "claims">,
   operation: string,
   requests: object[],
 ): Promise<{ us: number; answer: Record<string, unknown> }> {

@@ -253,14 +253,23 @@ const access: Check[] = [
   },
 ];
 
-const jobs = ["audit.seal", "audit.ensure_partitions", "app.sweep_expired_holds", "app.sweep_waitlist"];
+const jobs = [
+  "alert_authorizations",
+  "deliver_webhooks",
+  "detect_unusual_access",
+  "expire_holds",
+  "forget_old",
+  "make_partitions",
+  "offer_waitlist",
+  "seal_audit",
+];
 
 const upkeep: Check[] = [
   noRowsOf(
     "holds expired for an hour and not ended",
     "warn",
     "select from public.session_holds where status = 'held' and expires_at < now() - interval '1 hour'",
-    "select app.sweep_expired_holds(), by a job",
+    "the job expire_holds does not run (docs/jobs.md)",
   ),
   noRowsOf(
     "faults of the ledger",
@@ -270,7 +279,7 @@ const upkeep: Check[] = [
   ),
   {
     name: "jobs of pg_cron",
-    todo: "schedule what is missing (docs/audit.md, docs/booking.md, docs/scheduling.md), here or elsewhere",
+    todo: "select app.schedule_jobs(), or run them by another clock (docs/jobs.md)",
     // query_to_xml, because a table that is not there must not be named.
     query: `
       with scheduled as (

@@ -9,6 +9,7 @@ import postgres, { type Sql } from "postgres";
 import { readMasterKeys } from "../../supabase/functions/_shared/note-crypto.ts";
 import { admitKeys } from "../keys.ts";
 import { bootstrapDatabase } from "./bootstrap.ts";
+import { startClock } from "./clock.ts";
 import { functionNames, startFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { loadKeys, type StackKeys } from "./keys.ts";
@@ -29,6 +30,8 @@ export interface StackOptions {
   seed?: boolean;
   /** Host the Edge Functions. Default true; a test of the database alone starts faster without. */
   functions?: boolean;
+  /** Run the jobs by the clock. Default false, so that a test says itself what happens when. */
+  clock?: boolean;
   /** Told of progress and of what the functions write, a line at a time. */
   log?: (line: string) => void;
   /** More environment for the Edge Functions, as `supabase secrets set` gives it. */
@@ -125,6 +128,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     };
 
     const [database] = await allSettledOrThrow(startDatabase(), startFunctionsHost());
+    if (options.clock) {
+      undo.push(startClock({ ...database, url: gateway.url, secretKey: keys.secretKey, log }));
+    }
     if (!temporary) {
       await markRunning(dataDir, { url: gateway.url, databaseUrl: database.databaseUrl });
       undo.push(() => markStopped(dataDir));

@@ -62,7 +62,7 @@ export async function addAvailabilityException(
 ): Promise<AvailabilityExceptions> {
   const body = {
     action: "add_exception",
-    ...toWire({ ...request, ...timeWithOffsets(request, request.timeZone) }),
+    ...toWire({ ...request, ...(await timeWithOffsets(request, request.timeZone)) }),
   };
   const { data } = await call(supabase, "availability", body, addExceptionResponseSchema, options);
   return fromWire(data);

@@ -3,7 +3,8 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import type { CallOptions } from "./call.ts";
 import { HoldfastError, toAppProblem } from "./errors.ts";
-import { type Problem, problemFromPostgrest, problemFromRefusal, toProblem } from "./problems.ts";
+import { type Problem, problemFromRefusal, toProblem } from "./problems.ts";
+import { withRetries } from "./retry.ts";
 
 const RETRY_SECONDS = 0.25;
 
@@ -13,23 +14,34 @@ const answerSchema = z.union([
 ]);
 
 /**
- * Calls an RPC that answers `{data, replayed}` or `{problem}`.
+ * Calls an RPC that answers `{data, replayed}` or `{problem}`, repeatedly as the options say.
  *
  * @throws HoldfastError for a refusal, an error of the database, and an answer that did not come; the signal's reason.
  */
-export async function callRpc<Data extends z.ZodType>(
+export function callRpc<Data extends z.ZodType>(
   supabase: SupabaseClient,
   name: string,
   request: Record<string, unknown>,
   data: Data,
-  { idempotencyKey = crypto.randomUUID(), signal }: CallOptions,
+  { idempotencyKey = crypto.randomUUID(), ...retries }: CallOptions,
+): Promise<z.output<Data>> {
+  return withRetries(() => callOnce(supabase, name, request, data, idempotencyKey, retries.signal), retries);
+}
+
+async function callOnce<Data extends z.ZodType>(
+  supabase: SupabaseClient,
+  name: string,
+  request: Record<string, unknown>,
+  data: Data,
+  idempotencyKey: string,
+  signal: AbortSignal | undefined,
 ): Promise<z.output<Data>> {
   const call = supabase.rpc(name, { request, idempotency_key: idempotencyKey });
   const answer = await (signal ? call.abortSignal(signal) : call);
   if (signal?.aborted) throw signal.reason;
   if (answer.error) {
     const known = /^[A-Z0-9]{5,8}$/.test(answer.error.code ?? "");
-    const problem = known ? problemFromPostgrest(answer.error) : problemOfStatus(answer.status);
+    const problem = known ? await problemOfDatabase(answer.error) : problemOfStatus(answer.status);
     throw new HoldfastError(toAppProblem(problem), { cause: answer.error });
   }
   const parsed = answerSchema.safeParse(answer.data);
@@ -40,6 +52,14 @@ export async function callRpc<Data extends z.ZodType>(
   if (result.success) return result.data;
   const unreadable = toProblem("internal_error", { detail: "The answer could not be read." });
   throw new HoldfastError(toAppProblem(unreadable), { cause: parsed.error ?? result.error });
+}
+
+/** The problem of an error that has a code of the database or of PostgREST. */
+function problemOfDatabase(error: { code: string; message: string }): Promise<Problem> {
+  return import("./database-problems.ts").then(
+    ({ refusalOfDatabase }) => problemFromRefusal(refusalOfDatabase(error)),
+    () => toProblem("unavailable", { retry_after: RETRY_SECONDS }),
+  );
 }
 
 /** The problem of an answer without an error code: what stands before PostgREST, or nothing at all (status 0). */

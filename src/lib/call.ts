@@ -3,27 +3,38 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
 import { HoldfastError, toAppProblem } from "./errors.ts";
 import { type Problem, problemSchema, toProblem } from "./problems.ts";
+import { type RetryOptions, withRetries } from "./retry.ts";
+import { learnServerTime } from "./server-time.ts";
 
-export interface CallOptions {
+export interface CallOptions extends RetryOptions {
   /**
    * Names this attempt, 1 to 255 visible ASCII characters: a repeated call with the same key and request gets the first
    * success again instead of a second effect. Left out, each call gets a key of its own.
    */
   idempotencyKey?: string;
-  /** Gives up waiting. The promise rejects with the signal's reason; the effect may have happened all the same. */
-  signal?: AbortSignal;
 }
 
 // Where nobody says how long to wait.
 const RETRY_SECONDS = 0.25;
 
-/** One call of a function: its parsed answer, or a HoldfastError. */
-export async function call<Response_ extends z.ZodType>(
+/** A call of a function, repeated as the options say: its parsed answer, or a HoldfastError. */
+export function call<Response_ extends z.ZodType>(
   supabase: SupabaseClient,
   name: string,
   body: Record<string, unknown>,
   response: Response_,
-  { idempotencyKey = crypto.randomUUID(), signal }: CallOptions,
+  { idempotencyKey = crypto.randomUUID(), ...retries }: CallOptions,
+): Promise<z.output<Response_>> {
+  return withRetries(() => callOnce(supabase, name, body, response, idempotencyKey, retries.signal), retries);
+}
+
+async function callOnce<Response_ extends z.ZodType>(
+  supabase: SupabaseClient,
+  name: string,
+  body: Record<string, unknown>,
+  response: Response_,
+  idempotencyKey: string,
+  signal: AbortSignal | undefined,
 ): Promise<z.output<Response_>> {
   const answer: { data: unknown; error: unknown; response?: Response } = await supabase.functions.invoke(
     name,
@@ -33,6 +44,7 @@ export async function call<Response_ extends z.ZodType>(
       ...(signal && { signal }),
     },
   );
+  if (answer.response) learnServerTime(supabase, answer.response);
   if (answer.error) throw await failure(answer.error, answer.response, signal);
 
   const parsed = response.safeParse(answer.data);

@@ -25,14 +25,23 @@ type Person = Address & { given_name: string; family_name: string; date_of_birth
  *   outside the X12 character set, or an NPI with a wrong check digit.
  */
 export function render837P(batch: unknown): string {
+  const interchange = interchangeOf(parseClaimBatch(batch));
+  return interchange.map((segment) => spelledOut(segment) + SEGMENT).join("");
+}
+
+/**
+ * A batch as a file will say it: names in capitals, and so on.
+ *
+ * @throws HoldfastError `validation_failed`, as `render837P`.
+ */
+export function parseClaimBatch(batch: unknown): ClaimBatch {
   const parsed = claimBatchSchema.safeParse(batch);
   if (!parsed.success) {
     throw new HoldfastError(
       toAppProblem(toProblem("validation_failed", { errors: fieldErrors(parsed.error) })),
     );
   }
-  const interchange = interchangeOf(parsed.data);
-  return interchange.map((segment) => spelledOut(segment) + SEGMENT).join("");
+  return parsed.data;
 }
 
 function interchangeOf(batch: ClaimBatch): Segment[] {

@@ -17,6 +17,7 @@ import {
   holdResponseSchema,
 } from "./contracts.ts";
 import { isHoldfastError } from "./errors.ts";
+import { wait } from "./retry.ts";
 import { type TimeRange, type Times, withOffsets } from "./time-range.ts";
 
 type Wire = Camel<HoldRequest>;
@@ -69,7 +70,7 @@ export async function requestSessionHold(
   const { data } = await call(
     supabase,
     "sessions-hold",
-    toWire(withOffsets(request)),
+    toWire(await withOffsets(request)),
     holdResponseSchema,
     options,
   );
@@ -131,13 +132,16 @@ export function cancelSessions(
 export async function bookSession(
   supabase: SupabaseClient,
   { session, ...request }: SessionHoldRequest & Pick<SessionConfirmRequest, "session">,
-  { idempotencyKey = crypto.randomUUID(), signal }: CallOptions = {},
+  { idempotencyKey = crypto.randomUUID(), ...retries }: CallOptions = {},
 ): Promise<BookedSessions> {
-  const options: CallOptions = { idempotencyKey, ...(signal && { signal }) };
+  const options: CallOptions = { idempotencyKey, ...retries };
   const { holdKey, skipped } = await requestSessionHold(supabase, request as SessionHoldRequest, options);
-  const confirm = () => confirmSessionBooking(supabase, { holdKey, ...(session && { session }) }, options);
+  const confirm = (again?: CallOptions) =>
+    confirmSessionBooking(supabase, { holdKey, ...(session && { session }) }, { ...options, ...again });
   try {
-    const confirmed = await confirm().catch((error: unknown) => retryUnknownOutcome(error, confirm));
+    const confirmed = await confirm().catch((error: unknown) =>
+      retryUnknownOutcome(error, () => confirm({ maxAttempts: 1 }), retries.signal),
+    );
     return { ...confirmed, skipped };
   } catch (error) {
     // Not with the caller's signal: a booking that was given up must not keep its time. If this fails as well, the
@@ -153,10 +157,14 @@ export async function bookSession(
 }
 
 /** Asks again, once, where the first answer does not tell whether it took effect; otherwise rethrows. */
-async function retryUnknownOutcome<T>(error: unknown, again: () => Promise<T>): Promise<T> {
+async function retryUnknownOutcome<T>(
+  error: unknown,
+  again: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   if (!isHoldfastError(error, "unavailable", "internal_error", "idempotency_in_flight")) throw error;
   const seconds = Math.min(error.retryAfter ?? CONFIRM_RETRY_SECONDS.default, CONFIRM_RETRY_SECONDS.max);
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  await wait(seconds, signal);
   return again();
 }
 

@@ -93,8 +93,20 @@ isOneToOne: false
       foreignKeyName: "attendance_marks_session_fkey"
       columns: ["organization_id","session_id"]
 isOneToOne: false
+      referencedRelation: "session_attendance"
+      referencedColumns: ["organization_id","session_id"]
+    },{
+      foreignKeyName: "attendance_marks_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
       referencedRelation: "sessions"
       referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "attendance_marks_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "unbilled_sessions"
+      referencedColumns: ["organization_id","session_id"]
     }
                   ]
                 },"authorization_codes": {
@@ -225,6 +237,140 @@ isOneToOne: false
 isOneToOne: false
       referencedRelation: "therapists"
       referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"billing_batches": {
+                  Row: {
+                    "control_number": number,"created_at": string,"created_by": string | null,"id": string,"organization_id": string,"receiver_code": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null,"usage": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "control_number": number,"created_at": string,"created_by"?: string | null,"id"?: string,"organization_id": string,"receiver_code": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null,"usage": string
+                  }
+                  Update: {
+                    "control_number"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"organization_id"?: string,"receiver_code"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null,"usage"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "billing_batches_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"billing_cases": {
+                  Row: {
+                    "authorization_id": string | null,"batch_id": string | null,"claim_number": number,"client_id": string,"created_at": string,"created_by": string | null,"frequency": string,"id": string,"month": string,"organization_id": string,"payer_claim_number": string | null,"payer_id": string,"place_of_service": string,"replaces_case_id": string | null,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "authorization_id"?: string | null,"batch_id"?: string | null,"claim_number": number,"client_id": string,"created_at": string,"created_by"?: string | null,"frequency"?: string,"id"?: string,"month": string,"organization_id": string,"payer_claim_number"?: string | null,"payer_id": string,"place_of_service": string,"replaces_case_id"?: string | null,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id": string,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "authorization_id"?: string | null,"batch_id"?: string | null,"claim_number"?: number,"client_id"?: string,"created_at"?: string,"created_by"?: string | null,"frequency"?: string,"id"?: string,"month"?: string,"organization_id"?: string,"payer_claim_number"?: string | null,"payer_id"?: string,"place_of_service"?: string,"replaces_case_id"?: string | null,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "billing_cases_authorization_fkey"
+      columns: ["organization_id","authorization_id"]
+isOneToOne: false
+      referencedRelation: "authorizations"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "billing_cases_batch_fkey"
+      columns: ["organization_id","batch_id"]
+isOneToOne: false
+      referencedRelation: "billing_batches"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "billing_cases_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "billing_cases_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "billing_cases_place_of_service_fkey"
+      columns: ["place_of_service"]
+isOneToOne: false
+      referencedRelation: "places_of_service"
+      referencedColumns: ["code"]
+    },{
+      foreignKeyName: "billing_cases_replaces_fkey"
+      columns: ["organization_id","replaces_case_id"]
+isOneToOne: false
+      referencedRelation: "billing_cases"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "billing_cases_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"billing_lines": {
+                  Row: {
+                    "case_id": string,"charge_cents": number,"cpt_code": string,"created_at": string,"created_by": string | null,"id": string,"line_number": number,"modifiers": (string)[],"organization_id": string,"place_of_service": string,"service_date": string,"session_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"unit_cents": number,"units": number,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "case_id": string,"charge_cents"?: never,"cpt_code": string,"created_at": string,"created_by"?: string | null,"id"?: string,"line_number": number,"modifiers": (string)[],"organization_id": string,"place_of_service": string,"service_date": string,"session_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"unit_cents": number,"units": number,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "case_id"?: string,"charge_cents"?: never,"cpt_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"line_number"?: number,"modifiers"?: (string)[],"organization_id"?: string,"place_of_service"?: string,"service_date"?: string,"session_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"unit_cents"?: number,"units"?: number,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "billing_lines_case_fkey"
+      columns: ["organization_id","case_id"]
+isOneToOne: false
+      referencedRelation: "billing_cases"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "billing_lines_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "session_attendance"
+      referencedColumns: ["organization_id","session_id"]
+    },{
+      foreignKeyName: "billing_lines_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "sessions"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "billing_lines_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "unbilled_sessions"
+      referencedColumns: ["organization_id","session_id"]
+    }
+                  ]
+                },"billing_profiles": {
+                  Row: {
+                    "contact_name": string,"contact_number": string,"created_at": string,"created_by": string | null,"ends_on": string | null,"id": string,"legal_name": string,"npi": string,"organization_id": string,"receiver_code": string,"receiver_name": string,"region": string,"requires_signature": boolean,"starts_on": string,"street": string,"submitter_code": string,"tax_id": string,"taxonomy_code": string,"town": string,"updated_at": string,"updated_by": string | null,"zip": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "contact_name": string,"contact_number": string,"created_at": string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"legal_name": string,"npi": string,"organization_id": string,"receiver_code": string,"receiver_name": string,"region": string,"requires_signature"?: boolean,"starts_on": string,"street": string,"submitter_code": string,"tax_id": string,"taxonomy_code": string,"town": string,"updated_at": string,"updated_by"?: string | null,"zip": string
+                  }
+                  Update: {
+                    "contact_name"?: string,"contact_number"?: string,"created_at"?: string,"created_by"?: string | null,"ends_on"?: string | null,"id"?: string,"legal_name"?: string,"npi"?: string,"organization_id"?: string,"receiver_code"?: string,"receiver_name"?: string,"region"?: string,"requires_signature"?: boolean,"starts_on"?: string,"street"?: string,"submitter_code"?: string,"tax_id"?: string,"taxonomy_code"?: string,"town"?: string,"updated_at"?: string,"updated_by"?: string | null,"zip"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "billing_profiles_organization_id_fkey"
+      columns: ["organization_id"]
+isOneToOne: false
+      referencedRelation: "organizations"
+      referencedColumns: ["id"]
     }
                   ]
                 },"buffer_rules": {
@@ -617,6 +763,38 @@ isOneToOne: false
       referencedColumns: ["code"]
     }
                   ]
+                },"payer_rates": {
+                  Row: {
+                    "cpt_code": string,"created_at": string,"created_by": string | null,"credential": string | null,"ends_on": string | null,"id": string,"modifier": string | null,"organization_id": string,"payer_id": string,"starts_on": string,"unit_cents": number,"updated_at": string,"updated_by": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cpt_code": string,"created_at": string,"created_by"?: string | null,"credential"?: string | null,"ends_on"?: string | null,"id"?: string,"modifier"?: string | null,"organization_id": string,"payer_id": string,"starts_on": string,"unit_cents": number,"updated_at": string,"updated_by"?: string | null
+                  }
+                  Update: {
+                    "cpt_code"?: string,"created_at"?: string,"created_by"?: string | null,"credential"?: string | null,"ends_on"?: string | null,"id"?: string,"modifier"?: string | null,"organization_id"?: string,"payer_id"?: string,"starts_on"?: string,"unit_cents"?: number,"updated_at"?: string,"updated_by"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "payer_rates_cpt_code_fkey"
+      columns: ["cpt_code"]
+isOneToOne: false
+      referencedRelation: "cpt_codes"
+      referencedColumns: ["code"]
+    },{
+      foreignKeyName: "payer_rates_credential_fkey"
+      columns: ["credential"]
+isOneToOne: false
+      referencedRelation: "credentials"
+      referencedColumns: ["code"]
+    },{
+      foreignKeyName: "payer_rates_payer_fkey"
+      columns: ["organization_id","payer_id"]
+isOneToOne: false
+      referencedRelation: "payers"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 },"payer_rules": {
                   Row: {
                     "allows_concurrent_supervision": boolean,"cpt_code": string | null,"created_at": string,"created_by": string | null,"daily_unit_cap": number | null,"ends_on": string | null,"id": string,"organization_id": string,"payer_id": string,"pools_minutes": boolean,"requires_cosignature": boolean,"rounding": string,"starts_on": string,"telehealth_modifier": string,"updated_at": string,"updated_by": string | null
@@ -645,14 +823,14 @@ isOneToOne: false
                   ]
                 },"payers": {
                   Row: {
-                    "created_at": string,"created_by": string | null,"id": string,"name": string,"no_show_uses_units": boolean,"organization_id": string,"programme": string,"requires_authorization": boolean,"updated_at": string,"updated_by": string | null
+                    "created_at": string,"created_by": string | null,"filing_indicator": string | null,"id": string,"name": string,"no_show_uses_units": boolean,"organization_id": string,"payer_code": string | null,"programme": string,"requires_authorization": boolean,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"no_show_uses_units"?: boolean,"organization_id": string,"programme"?: string,"requires_authorization"?: boolean,"updated_at": string,"updated_by"?: string | null
+                    "created_at": string,"created_by"?: string | null,"filing_indicator"?: string | null,"id"?: string,"name": string,"no_show_uses_units"?: boolean,"organization_id": string,"payer_code"?: string | null,"programme"?: string,"requires_authorization"?: boolean,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"no_show_uses_units"?: boolean,"organization_id"?: string,"programme"?: string,"requires_authorization"?: boolean,"updated_at"?: string,"updated_by"?: string | null
+                    "created_at"?: string,"created_by"?: string | null,"filing_indicator"?: string | null,"id"?: string,"name"?: string,"no_show_uses_units"?: boolean,"organization_id"?: string,"payer_code"?: string | null,"programme"?: string,"requires_authorization"?: boolean,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
@@ -871,8 +1049,20 @@ isOneToOne: false
       foreignKeyName: "session_charges_session_fkey"
       columns: ["organization_id","session_id"]
 isOneToOne: false
+      referencedRelation: "session_attendance"
+      referencedColumns: ["organization_id","session_id"]
+    },{
+      foreignKeyName: "session_charges_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
       referencedRelation: "sessions"
       referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_charges_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "unbilled_sessions"
+      referencedColumns: ["organization_id","session_id"]
     },{
       foreignKeyName: "session_charges_therapist_fkey"
       columns: ["organization_id","therapist_id"]
@@ -953,8 +1143,20 @@ isOneToOne: false
       foreignKeyName: "session_holds_session_fkey"
       columns: ["organization_id","session_id"]
 isOneToOne: false
+      referencedRelation: "session_attendance"
+      referencedColumns: ["organization_id","session_id"]
+    },{
+      foreignKeyName: "session_holds_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
       referencedRelation: "sessions"
       referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_holds_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "unbilled_sessions"
+      referencedColumns: ["organization_id","session_id"]
     },{
       foreignKeyName: "session_holds_team_fkey"
       columns: ["organization_id","team_id","client_id","service_id","start_time","end_time"]
@@ -1035,8 +1237,20 @@ isOneToOne: false
       foreignKeyName: "session_notes_session_fkey"
       columns: ["organization_id","session_id"]
 isOneToOne: false
+      referencedRelation: "session_attendance"
+      referencedColumns: ["organization_id","session_id"]
+    },{
+      foreignKeyName: "session_notes_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
       referencedRelation: "sessions"
       referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "session_notes_session_fkey"
+      columns: ["organization_id","session_id"]
+isOneToOne: false
+      referencedRelation: "unbilled_sessions"
+      referencedColumns: ["organization_id","session_id"]
     },{
       foreignKeyName: "session_notes_therapist_fkey"
       columns: ["organization_id","therapist_id"]
@@ -1213,14 +1427,14 @@ isOneToOne: false
                   ]
                 },"therapists": {
                   Row: {
-                    "created_at": string,"created_by": string | null,"credential": string,"display_name": string,"id": string,"organization_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"updated_at": string,"updated_by": string | null,"user_id": string | null
+                    "created_at": string,"created_by": string | null,"credential": string,"display_name": string,"id": string,"legal_family": string | null,"legal_given": string | null,"npi": string | null,"organization_id": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"taxonomy_code": string | null,"updated_at": string,"updated_by": string | null,"user_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at": string,"created_by"?: string | null,"credential": string,"display_name": string,"id"?: string,"organization_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"updated_at": string,"updated_by"?: string | null,"user_id"?: string | null
+                    "created_at": string,"created_by"?: string | null,"credential": string,"display_name": string,"id"?: string,"legal_family"?: string | null,"legal_given"?: string | null,"npi"?: string | null,"organization_id": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"taxonomy_code"?: string | null,"updated_at": string,"updated_by"?: string | null,"user_id"?: string | null
                   }
                   Update: {
-                    "created_at"?: string,"created_by"?: string | null,"credential"?: string,"display_name"?: string,"id"?: string,"organization_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"updated_at"?: string,"updated_by"?: string | null,"user_id"?: string | null
+                    "created_at"?: string,"created_by"?: string | null,"credential"?: string,"display_name"?: string,"id"?: string,"legal_family"?: string | null,"legal_given"?: string | null,"npi"?: string | null,"organization_id"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"taxonomy_code"?: string | null,"updated_at"?: string,"updated_by"?: string | null,"user_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -1350,6 +1564,52 @@ isOneToOne: false
                   Relationships: [
                     
                   ]
+                },"session_attendance": {
+                  Row: {
+                    "attendance": string | null,"cancellation_notice_minutes": number | null,"client_id": string,"delivered_minutes": number | null,"end_time": string,"late_cancellation": boolean | null,"marked_at": string,"organization_id": string,"planned_minutes": number | null,"service_id": string,"session_id": string,"start_time": string,"therapist_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                           "attendance"?: string | null,"cancellation_notice_minutes"?: number | null,"client_id"?: string | null,"delivered_minutes"?: never,"end_time"?: string | null,"late_cancellation"?: boolean | null,"marked_at"?: string | null,"organization_id"?: string | null,"planned_minutes"?: never,"service_id"?: string | null,"session_id"?: string | null,"start_time"?: string | null,"therapist_id"?: string | null
+                         }
+                        Update: {
+                           "attendance"?: string | null,"cancellation_notice_minutes"?: number | null,"client_id"?: string | null,"delivered_minutes"?: never,"end_time"?: string | null,"late_cancellation"?: boolean | null,"marked_at"?: string | null,"organization_id"?: string | null,"planned_minutes"?: never,"service_id"?: string | null,"session_id"?: string | null,"start_time"?: string | null,"therapist_id"?: string | null
+                         }
+                        Relationships: [
+                    {
+      foreignKeyName: "sessions_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "sessions_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
+                },"unbilled_sessions": {
+                  Row: {
+                    "client_id": string,"cpt_code": string,"minutes": number,"modifiers": (string)[],"organization_id": string,"payer_id": string | null,"service_date": string,"session_id": string,"therapist_id": string,"units": number,"warnings": (string)[]
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    {
+      foreignKeyName: "sessions_client_fkey"
+      columns: ["organization_id","client_id"]
+isOneToOne: false
+      referencedRelation: "clients"
+      referencedColumns: ["organization_id","id"]
+    },{
+      foreignKeyName: "sessions_therapist_fkey"
+      columns: ["organization_id","therapist_id"]
+isOneToOne: false
+      referencedRelation: "therapists"
+      referencedColumns: ["organization_id","id"]
+    }
+                  ]
                 }
           }
           Functions: {
@@ -1365,6 +1625,9 @@ isOneToOne: false
 "archive_client":
 { Args: { "client": string,"idempotency_key"?: string }; Returns: Json
                            },
+"attach_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "break_glass":
 { Args: { "minutes"?: number,"organization": string,"reason": string }; Returns: Json
                            },
@@ -1376,6 +1639,9 @@ isOneToOne: false
                            },
 "choose_organization":
 { Args: { "organization": string }; Returns: undefined
+                           },
+"claim_webhook_deliveries":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "client_access_report":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
@@ -1395,6 +1661,9 @@ isOneToOne: false
 "cosign_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"create_billing_batch":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "create_service_account":
 { Args: { "expires_at"?: string,"name": string,"organization": string,"scopes": (string)[] }; Returns: Json
                            },
@@ -1408,6 +1677,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "evv_records":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"export_billing_batch":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "find_documents":
@@ -1485,10 +1757,22 @@ isOneToOne: false
 "read_access_alerts":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_attendance":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_authorization_alerts":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_authorization_units":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_authorizations":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_billing_batch":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_cancellations":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "read_clients":
@@ -1500,13 +1784,37 @@ isOneToOne: false
 "read_document":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_missing_notes":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "read_texts":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_unbilled_sessions":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_utilization":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_webhook_deliveries":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_webhook_endpoints":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"rebill_case":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"record_webhook_attempt":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "release_summary":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"replay_webhook_deliveries":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "report_unreadable_note":
@@ -1521,6 +1829,12 @@ isOneToOne: false
 "rotate_service_account_token":
 { Args: { "account": string,"overlap_minutes"?: number }; Returns: Json
                            },
+"rotate_webhook_secret":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"run_job":
+{ Args: { "job": string }; Returns: Json
+                           },
 "save_authorization":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1533,7 +1847,13 @@ isOneToOne: false
 "save_note":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"save_webhook_endpoint":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "set_availability":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"settle_case":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "sign_consent":
@@ -1548,6 +1868,9 @@ isOneToOne: false
 "substitute_therapist":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"supervision_months":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "swap_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1555,6 +1878,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "update_series":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"void_case":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            }
           }

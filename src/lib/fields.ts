@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { FieldError } from "./problems.ts";
-import { isTimeZone } from "./timezone.ts";
+import { isTimeZone } from "./timezone-name.ts";
 
 /** Most occurrences, session ids or holds that one call may name. */
 export const MAX_OCCURRENCES = 366;

@@ -49,7 +49,6 @@ export {
 } from "./authorizations-client.ts";
 export {
   type AddExceptionRequest,
-  availabilityRequestSchema,
   type CancelExceptionRequest,
   MAX_EXCEPTION_DAYS,
   MAX_WEEKLY_HOURS,
@@ -66,6 +65,20 @@ export {
   type WeeklyHours,
   type WeeklyHoursRequest,
 } from "./availability-client.ts";
+export {
+  type AttachSessionsRequest,
+  attachSessions,
+  type BillingBatch,
+  type BillingCase,
+  type CreateBillingBatchRequest,
+  createBillingBatch,
+  type RebillCaseRequest,
+  rebillCase,
+  type SettleCaseRequest,
+  settleCase,
+  type VoidCaseRequest,
+  voidCase,
+} from "./billing-client.ts";
 export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
 export {
@@ -124,15 +137,9 @@ export {
   type CancelRequest,
   type ConfirmData,
   type ConfirmRequest,
-  cancelRequestSchema,
-  cancelResponseSchema,
-  confirmRequestSchema,
-  confirmResponseSchema,
   HOLD_SECONDS,
   type HoldData,
   type HoldRequest,
-  holdRequestSchema,
-  holdResponseSchema,
   type Occurrence,
   type Session,
 } from "./contracts.ts";
@@ -140,9 +147,6 @@ export {
   DOCUMENT_BUCKET,
   DOCUMENT_LINK_SECONDS,
   type DocumentRequest,
-  documentKindSchema,
-  documentRequestSchema,
-  documentTypeSchema,
   MAX_DOCUMENT_BYTES,
 } from "./documents.ts";
 export {
@@ -172,9 +176,10 @@ export {
   type RouteMatch,
   type Visitor,
 } from "./guards.ts";
+export { createHoldfast, type Holdfast, type HoldfastOptions } from "./holdfast.ts";
 export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
 export { type OverriddenMue, type OverrideMueRequest, overrideMue } from "./mue-override-client.ts";
-export { MAX_NOTE_LENGTH, type NoteRequest, noteRequestSchema } from "./notes.ts";
+export { MAX_NOTE_LENGTH, type NoteRequest } from "./notes.ts";
 export {
   cosignNote,
   findNotesToCosign,
@@ -200,8 +205,28 @@ export {
   PROBLEMS,
   type Problem,
   type ProblemCode,
-  problemSchema,
 } from "./problems.ts";
+export { MAX_REPORT_DAYS, MAX_REPORT_PAGE } from "./reports.ts";
+export {
+  type AttendancePage,
+  type AuthorizationUnitsPage,
+  type AuthorizationUnitsRequest,
+  type CancellationPage,
+  type MissingNotesPage,
+  readAttendance,
+  readAuthorizationUnits,
+  readCancellations,
+  readMissingNotes,
+  readSupervision,
+  readUnbilledSessions,
+  readUtilization,
+  type SessionsReportRequest,
+  type SupervisionPage,
+  type SupervisionRequest,
+  type UnbilledPage,
+  type UtilizationPage,
+  type UtilizationRequest,
+} from "./reports-client.ts";
 export {
   type MovedSessions,
   moveSession,
@@ -212,13 +237,11 @@ export {
   substituteTherapist,
   swapSessions,
 } from "./reschedule-client.ts";
-export {
-  type SeriesData,
-  type SeriesPreviewData,
-  type SeriesRequest,
-  seriesPreviewResponseSchema,
-  seriesRequestSchema,
-  seriesResponseSchema,
+export type { RetryOptions } from "./retry.ts";
+export type {
+  SeriesData,
+  SeriesPreviewData,
+  SeriesRequest,
 } from "./series.ts";
 export {
   previewSeriesUpdate,
@@ -230,9 +253,10 @@ export {
   type SessionPreviewRequest,
   updateSeries,
 } from "./series-client.ts";
+export { holdCountdown } from "./server-time.ts";
 export type { TimeRange } from "./time-range.ts";
-export { isTimeZone, localToInstant, offsetMinutes } from "./timezone.ts";
 export {
+  type AcceptedAppointment,
   type AcceptedOffer,
   answerOffer,
   joinWaitlist,
@@ -242,3 +266,21 @@ export {
   type WaitlistJoinRequest,
   type WaitlistLeaveRequest,
 } from "./waitlist-client.ts";
+export { webhookMessageSchema } from "./webhooks.ts";
+export {
+  listWebhookDeliveries,
+  listWebhookEndpoints,
+  type ReplayedWebhookDeliveries,
+  type ReplayWebhookDeliveriesRequest,
+  type RotatedWebhookSecret,
+  type RotateWebhookSecretRequest,
+  replayWebhookDeliveries,
+  rotateWebhookSecret,
+  type SavedWebhookEndpoint,
+  type SaveWebhookEndpointRequest,
+  saveWebhookEndpoint,
+  type WebhookDeliveries,
+  type WebhookDeliveriesRequest,
+  type WebhookEndpoints,
+  type WebhookEndpointsRequest,
+} from "./webhooks-client.ts";

@@ -3,7 +3,6 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import { type CallOptions, call } from "./call.ts";
 import { type Camel, toWire } from "./casing.ts";
 import { type OpenTimesRequest, openTimesResponseSchema } from "./open-times.ts";
-import { offsetMinutes } from "./timezone.ts";
 
 /** What to search: instants may be `Date`s. */
 export type OpenTimesSearch = Omit<Camel<OpenTimesRequest>, "rangeStart" | "rangeEnd"> & {
@@ -41,6 +40,7 @@ export async function findOpenTimes(
     openTimesResponseSchema,
     options,
   );
+  const { offsetMinutes } = await import("./timezone.ts");
   const open = (therapistId: string, startTime: string): OpenTime => {
     const endTime = new Date(Date.parse(startTime) + data.duration_minutes * 60_000).toISOString();
     return {

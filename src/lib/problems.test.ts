@@ -1,18 +1,18 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CONSTRAINT_PROBLEMS } from "./constraints.ts";
+import { type PostgrestFailure, refusalOfDatabase, SQLSTATE_PROBLEMS } from "./database-problems.ts";
 import { HoldfastError, isHoldfastError, toAppProblem } from "./errors.ts";
 import {
   PROBLEM_CODES,
   PROBLEMS,
   type ProblemCode,
-  problemFromPostgrest,
   problemFromRefusal,
   problemSchema,
-  SQLSTATE_PROBLEMS,
   toProblem,
 } from "./problems.ts";
 
+const problemFromPostgrest = (failure: PostgrestFailure) => problemFromRefusal(refusalOfDatabase(failure));
 const CONFLICT = {
   occurrence: 0,
   subject: "therapist",
@@ -41,6 +41,7 @@ describe("the catalogue", () => {
       authorization_missing: 409,
       authorization_exhausted: 409,
       already_signed: 409,
+      session_billed: 409,
       stale_version: 409,
       note_signed: 409,
       note_unreadable: 409,

@@ -1,9 +1,8 @@
 /**
- * The one catalogue of what can go wrong: problem codes with status and title, their shapes on the wire (RFC 9457
- * `application/problem+json`), and the one mapping from a database error to a code.
+ * The one catalogue of what can go wrong: problem codes with status and title, and their shapes on the wire (RFC 9457
+ * `application/problem+json`). What an error of the database means stands in database-problems.ts.
  */
 import { z } from "zod";
-import { CONSTRAINT_PROBLEMS } from "./constraints.ts";
 
 /** The media type of every error answer (RFC 9457 §3). */
 export const PROBLEM_MEDIA_TYPE = "application/problem+json";
@@ -101,6 +100,11 @@ export const PROBLEMS = {
     status: 409,
     title: "This form is signed already",
     action: "Show the live signature; to sign anew, terminate it first.",
+  },
+  session_billed: {
+    status: 409,
+    title: "The session is on a claim",
+    action: "Void the claim first (void_case); then the session can be changed, and billed anew.",
   },
   stale_version: {
     status: 409,
@@ -245,6 +249,7 @@ const EXTENSIONS = {
   authorization_missing: conflicting,
   authorization_exhausted: conflicting,
   already_signed: plain,
+  session_billed: plain,
   stale_version: plain.extend({ version: z.int() }),
   note_signed: plain,
   note_unreadable: plain,
@@ -320,71 +325,4 @@ export function problemFromRefusal(refusal: Refusal): Problem {
   const { status, title } = PROBLEMS[code];
   const members = Object.fromEntries(Object.entries(refusal).filter(([, member]) => member !== null));
   return problemSchema.parse({ ...members, type: `${PROBLEM_TYPE_PREFIX}${code}`, title, status });
-}
-
-/** What PostgREST says of an error: a SQLSTATE or `PGRST…` code, and a message that names the constraint. */
-export interface PostgrestFailure {
-  readonly code?: string | undefined;
-  readonly message?: string | undefined;
-}
-
-/**
- * SQLSTATE or PostgREST code → problem. An exact code wins over its class (the first two characters). What has no row
- * is a defect of ours: `internal_error`.
- */
-export const SQLSTATE_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
-  // Transient: the same request may succeed.
-  "08": "unavailable", // connection exception
-  "40001": "unavailable", // serialization failure
-  "40P01": "unavailable", // deadlock detected
-  "53300": "unavailable", // too many connections
-  "55P03": "unavailable", // lock not available
-  "57014": "unavailable", // statement timeout
-  "57P01": "unavailable", // the server shuts down
-  "57P02": "unavailable", // the server crashed
-  "57P03": "unavailable", // the server starts up
-  PGRST000: "unavailable", // PostgREST cannot reach the database
-  PGRST001: "unavailable",
-  PGRST002: "unavailable",
-  PGRST003: "unavailable", // PostgREST's pool is exhausted
-  // Who is asking.
-  "42501": "forbidden", // insufficient privilege
-  PGRST301: "unauthenticated", // the token is not valid
-  PGRST302: "unauthenticated", // anonymous access is off
-  PGRST303: "unauthenticated", // the token's claims are not valid
-  // What was asked for; a constraint with its own row says it better.
-  "22": "validation_failed", // data exception
-  "23502": "validation_failed", // not null
-  "23503": "validation_failed", // foreign key
-  "23514": "validation_failed", // check
-};
-
-const CONSTRAINT_CLASS = "23";
-const RETRY_SECONDS = 1;
-const NOT_POSSIBLE = { code: "invalid_value", message: "This value is not possible here." };
-
-/**
- * The problem that a database error is to the caller. A violated constraint is found by its name, everything else by
- * its SQLSTATE. The error's own text never reaches the caller.
- */
-export function problemFromPostgrest({ code = "", message = "" }: PostgrestFailure): Problem {
-  const constraint = code.startsWith(CONSTRAINT_CLASS) ? constraintIn(message) : undefined;
-  const problemCode =
-    constraint?.code ?? SQLSTATE_PROBLEMS[code] ?? SQLSTATE_PROBLEMS[code.slice(0, 2)] ?? "internal_error";
-  return problemFromRefusal({
-    code: problemCode,
-    ...(problemCode === "unavailable" || problemCode === "rate_limited"
-      ? { retry_after: RETRY_SECONDS }
-      : {}),
-    ...(constraint?.field ? { errors: [{ field: constraint.field, ...NOT_POSSIBLE }] } : {}),
-    ...(problemCode === "hold_expired" ? { still_free: false } : {}),
-  });
-}
-
-/** The row of the constraint that an error message names; the message may name a table in quotes before it. */
-function constraintIn(message: string) {
-  for (const [, name = ""] of message.matchAll(/"([^"]+)"/g)) {
-    if (Object.hasOwn(CONSTRAINT_PROBLEMS, name)) return CONSTRAINT_PROBLEMS[name];
-  }
-  return undefined;
 }

@@ -25,7 +25,8 @@ import {
   untilInstant,
   type WeekdayPart,
 } from "./recurrence-rule.ts";
-import { isTimeZone, localToInstant, offsetMinutes } from "./timezone.ts";
+import { localToInstant, offsetMinutes } from "./timezone.ts";
+import { isTimeZone } from "./timezone-name.ts";
 
 /** Most occurrences of one rule, unless the caller says otherwise. */
 export const DEFAULT_MAX_OCCURRENCES = 366;

@@ -44,7 +44,7 @@ export async function moveSession(
   request: SessionMoveRequest,
   options: CallOptions = {},
 ): Promise<MovedSessions> {
-  const body = toWire({ ...timeWithOffsets(request, request.timeZone), action: "move" });
+  const body = toWire({ ...(await timeWithOffsets(request, request.timeZone)), action: "move" });
   const { data } = await call(supabase, "sessions-reschedule", body, movedResponseSchema, options);
   return fromWire(data);
 }

@@ -43,7 +43,7 @@ export async function previewSessions(
   request: SessionPreviewRequest,
   options: CallOptions = {},
 ): Promise<SessionPreview> {
-  const body = toWire(withOffsets(request));
+  const body = toWire(await withOffsets(request));
   const { data } = await call(supabase, "sessions-preview", body, previewResponseSchema, options);
   return fromWire(data);
 }
@@ -61,7 +61,7 @@ export async function updateSeries(
   request: SeriesUpdateRequest,
   options: CallOptions = {},
 ): Promise<SeriesUpdate> {
-  const body = toWire(withOffsets(request));
+  const body = toWire(await withOffsets(request));
   const { data } = await call(supabase, "sessions-series", body, seriesResponseSchema, options);
   return fromWire(data);
 }
@@ -76,7 +76,7 @@ export async function previewSeriesUpdate(
   request: SeriesUpdateRequest,
   options: CallOptions = {},
 ): Promise<SeriesUpdatePreview> {
-  const body = { ...toWire(withOffsets(request)), preview: true };
+  const body = { ...toWire(await withOffsets(request)), preview: true };
   const { data } = await call(supabase, "sessions-series", body, seriesPreviewResponseSchema, options);
   return fromWire(data);
 }

@@ -1,6 +1,4 @@
 /** Stretches of time as apps write them: instants, and the offsets that the wire asks for beside them. */
-import { offsetMinutes } from "./timezone.ts";
-
 /**
  * A stretch of time. An offset (whole minutes east of UTC) that is left out is computed from the time zone; one that is
  * given is checked by the server.
@@ -18,25 +16,28 @@ export type Times =
   | ({ occurrences: TimeRange[] } & { [K in keyof TimeRange]?: undefined });
 
 /** The request with every offset that its caller left out. */
-export function withOffsets<Request extends { timeZone: string } & Times>(request: Request) {
+export async function withOffsets<Request extends { timeZone: string } & Times>(request: Request) {
   const { timeZone } = request;
   if (request.occurrences) {
-    return { ...request, occurrences: request.occurrences.map((time) => timeWithOffsets(time, timeZone)) };
+    const occurrences = await Promise.all(request.occurrences.map((time) => timeWithOffsets(time, timeZone)));
+    return { ...request, occurrences };
   }
-  return { ...request, ...timeWithOffsets(request, timeZone) };
+  return { ...request, ...(await timeWithOffsets(request, timeZone)) };
 }
 
 /** A stretch of time with the offsets that the caller left out. */
-export function timeWithOffsets<Time extends TimeRange>(time: Time, timeZone: string) {
+export async function timeWithOffsets<Time extends TimeRange>(time: Time, timeZone: string) {
   return {
     ...time,
-    startTimeOffsetMinutes: time.startTimeOffsetMinutes ?? offsetOrZero(time.startTime, timeZone),
-    endTimeOffsetMinutes: time.endTimeOffsetMinutes ?? offsetOrZero(time.endTime, timeZone),
+    startTimeOffsetMinutes: time.startTimeOffsetMinutes ?? (await offsetOrZero(time.startTime, timeZone)),
+    endTimeOffsetMinutes: time.endTimeOffsetMinutes ?? (await offsetOrZero(time.endTime, timeZone)),
   };
 }
 
 /** The offset; 0 where there is none, because the server refuses such a time or time zone by name and says it better. */
-function offsetOrZero(instant: Date | string, timeZone: string): number {
+async function offsetOrZero(instant: Date | string, timeZone: string): Promise<number> {
+  // Loaded when it is needed: date-fns-tz is a quarter of the client.
+  const { offsetMinutes } = await import("./timezone.ts");
   try {
     return offsetMinutes(instant, timeZone);
   } catch {

@@ -1,7 +1,8 @@
 import { getTimezoneOffset } from "date-fns-tz";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isTimeZone, localToInstant, offsetMinutes } from "./timezone.ts";
+import { localToInstant, offsetMinutes } from "./timezone.ts";
+import { isTimeZone } from "./timezone-name.ts";
 
 const ZONES = [
   "America/Los_Angeles",

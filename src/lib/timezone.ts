@@ -5,27 +5,11 @@
  * host-local fields for the zone's wall clock, and so are hours off on the day of a DST change (see timezone.test.ts).
  */
 import { formatInTimeZone } from "date-fns-tz";
+import { isTimeZone } from "./timezone-name.ts";
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const LOCAL_PATTERN = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3}))?)?$/;
-
-const knownTimeZones = new Map<string, boolean>();
-
-/** Says whether `name` is an IANA time zone that this runtime knows. A bare offset such as `+02:00` is not one. */
-export function isTimeZone(name: string): boolean {
-  // Intl also accepts offsets, which follow no zone's rules; and the cache must not grow by what callers make up.
-  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
-  const known = knownTimeZones.get(name);
-  if (known !== undefined) return known;
-  try {
-    new Intl.DateTimeFormat("en-US", { timeZone: name });
-  } catch {
-    return false;
-  }
-  knownTimeZones.set(name, true);
-  return true;
-}
 
 /**
  * The offset of a time zone at an instant.

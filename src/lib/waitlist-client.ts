@@ -5,6 +5,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import { type CallOptions, call } from "./call.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
 import {
+  type AcceptedAppointmentData,
   type AcceptedOfferData,
   acceptedOfferResponseSchema,
   type WaitlistEntry as WaitlistEntryOnTheWire,
@@ -23,8 +24,10 @@ export type OfferAnswer = Camel<Omit<Action<"answer">, "action">>;
 
 /** An entry of the waitlist. `offer` is what it is offered now, or null. */
 export type WaitlistEntry = Camel<WaitlistEntryOnTheWire>;
-/** What accepting an offer booked. */
+/** What accepting an offer booked, to those who book: the session. */
 export type AcceptedOffer = Camel<AcceptedOfferData>;
+/** The same to a family: the appointment, as `family_sessions` shows it. */
+export type AcceptedAppointment = Camel<AcceptedAppointmentData>;
 
 /**
  * Puts a client on the waitlist. Time that comes free is offered first come first served.
@@ -60,19 +63,20 @@ export async function leaveWaitlist(
 /**
  * Accepts an offer, which books it, or declines it, which passes it to the next.
  *
- * @returns the entry; after `accept` also the session, as `confirmSessionBooking` gives it.
+ * @returns the entry; after `accept` also what was booked: `session`, as `confirmSessionBooking` gives it, or to a family
+ *   `appointment`.
  * @throws HoldfastError `hold_expired` with `stillFree`, `not_found`, `validation_failed`; and what every call may meet.
  */
 export async function answerOffer(
   supabase: SupabaseClient,
   request: OfferAnswer & { answer: "accept" },
   options?: CallOptions,
-): Promise<AcceptedOffer>;
+): Promise<AcceptedOffer | AcceptedAppointment>;
 export async function answerOffer(
   supabase: SupabaseClient,
   request: OfferAnswer,
   options?: CallOptions,
-): Promise<{ entry: WaitlistEntry } | AcceptedOffer>;
+): Promise<{ entry: WaitlistEntry } | AcceptedOffer | AcceptedAppointment>;
 export async function answerOffer(supabase: SupabaseClient, request: OfferAnswer, options: CallOptions = {}) {
   const response = request.answer === "accept" ? acceptedOfferResponseSchema : waitlistResponseSchema;
   const body = toWire({ action: "answer", ...request });

@@ -135,11 +135,29 @@ export const waitlistDataSchema = z.object({ entry: waitlistEntrySchema });
 /** The data of an answer to `answer` with `accept`: what was booked, as confirming a hold answers it. */
 export const acceptedOfferDataSchema = confirmDataSchema.extend({ entry: waitlistEntrySchema });
 
+/** The same to a family: what was booked, as its view `family_sessions` shows it. */
+export const acceptedAppointmentDataSchema = z.object({
+  appointment: z.object({
+    session_id: guid,
+    client_id: guid,
+    start_time: instant,
+    end_time: instant,
+    time_zone: z.string(),
+    status: z.string(),
+    therapist_name: z.string(),
+    service_name: z.string(),
+  }),
+  entry: waitlistEntrySchema,
+});
+
 export const waitlistResponseSchema = z.object({ data: waitlistDataSchema });
-export const acceptedOfferResponseSchema = z.object({ data: acceptedOfferDataSchema });
+export const acceptedOfferResponseSchema = z.object({
+  data: z.union([acceptedOfferDataSchema, acceptedAppointmentDataSchema]),
+});
 
 export type WaitlistRequest = z.input<typeof waitlistRequestSchema>;
 export type WantedTime = z.output<typeof wantedTimeSchema>;
 export type WaitlistEntry = z.output<typeof waitlistEntrySchema>;
 export type WaitlistData = z.output<typeof waitlistDataSchema>;
 export type AcceptedOfferData = z.output<typeof acceptedOfferDataSchema>;
+export type AcceptedAppointmentData = z.output<typeof acceptedAppointmentDataSchema>;

@@ -13,13 +13,13 @@ create table app.outbox_events (
   subject_id uuid not null,
   payload jsonb not null default '{}',
   created_at timestamptz not null default clock_timestamp(),
+  constraint outbox_events_organization_id_id_key unique (organization_id, id),
   constraint outbox_events_type_form check (type ~ '^[a-z_]+\.[a-z_]+$'),
   constraint outbox_events_payload_is_small_object check (jsonb_typeof(payload) = 'object' and length(payload::text) <= 4000)
 );
 comment on table app.outbox_events is
   'Events to be delivered, oldest first. subject_id is the row that an event is about: events of one subject are delivered in order.';
 comment on column app.outbox_events.payload is 'Ids and codes only. Who is allowed to know more asks for it by subject_id.';
-create index outbox_events_organization_id_id_idx on app.outbox_events (organization_id, id);
 alter table app.outbox_events enable row level security;
 
 create function app.emit(organization uuid, type text, subject uuid, payload jsonb default '{}')

@@ -4,6 +4,20 @@
 --   * A series is a recurrence rule with its zone and local start, or a plain list of times (no rule).
 --   * Its occurrences are sessions. One that is moved or cancelled keeps its series and its place in it.
 
+create function app.is_recurrence_rule(rule text)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+  select rule ~* pg_catalog.format('^(%1$s)(;(%1$s))*$',
+    'FREQ=(SECOND|MINUTE|HOUR|WEEK|MONTH|YEAR)LY|FREQ=DAILY|UNTIL=[0-9]{8}(T[0-9]{6}Z?)?|WKST=(MO|TU|WE|TH|FR|SA|SU)'
+    '|BYDAY=([+-]?[0-9]{0,2}(MO|TU|WE|TH|FR|SA|SU),?)+'
+    '|(COUNT|INTERVAL|BYSECOND|BYMINUTE|BYHOUR|BYMONTHDAY|BYYEARDAY|BYWEEKNO|BYMONTH|BYSETPOS)=[0-9,+-]+')
+$$;
+comment on function app.is_recurrence_rule is
+  'Whether a text has the form of an RFC 5545 RECUR: the column is on record, so it must have no room for anything else.';
+
 create table public.session_series (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null,
@@ -33,6 +47,7 @@ create table public.session_series (
     foreign key (organization_id, service_id) references public.services (organization_id, id),
   constraint session_series_continues_fkey
     foreign key (organization_id, continues_series_id) references public.session_series (organization_id, id),
+  constraint session_series_rule_form check (app.is_recurrence_rule(rule)),
   constraint session_series_rule_length check (length(rule) between 1 and 1050),
   constraint session_series_duration_range check (duration_minutes between 1 and 1440),
   constraint session_series_status_known check (status in ('held', 'active', 'ended'))

@@ -355,7 +355,9 @@ begin
     is distinct from (
       excluded.therapist_id, excluded.service_date, excluded.cpt_code, excluded.modifiers, excluded.minutes, excluded.units,
       excluded.credential, excluded.place_of_service, excluded.payer_id, excluded.warnings, excluded.mue_limit,
-      excluded.mue_units);
+      excluded.mue_units)
+    -- What was billed stays, whatever else there is of its day by now: billing asks again when that is to be billed.
+    and (charge.kind = 'planned' or not app.is_billed(charge.session_id));
 end
 $$;
 comment on function app.write_charges is 'Derives the charges of clients'' days and writes those that are new or changed.';

@@ -61,14 +61,19 @@ begin
       when operation in ('archive_client', 'client_access_report', 'read_clients', 'save_client') then 'clients'
       when operation in ('read_access_alerts', 'acknowledge_alert') then 'access_alerts'
       when operation = 'save_coverage' then 'client_coverages'
+      when operation in ('read_attendance', 'read_cancellations', 'read_utilization', 'read_missing_notes', 'supervision_months') then 'sessions'
+      when operation = 'read_unbilled_sessions' then 'session_charges'
       when operation ~ '_authorization' then 'authorizations'
       when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
       when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'
       when operation = 'destroy_client_key' then 'client_keys'
       when operation ~ '_documents?$' then 'documents'
       when operation = 'override_mue' then 'session_charges'
+      when operation in ('attach_sessions', 'void_case', 'rebill_case', 'settle_case') then 'billing_cases'
+      when operation ~ '_billing_batch$' then 'billing_batches'
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
+      when operation ~ 'webhook' then 'webhook_endpoints'
     end,
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);
@@ -161,6 +166,10 @@ begin
       where signature.id = (request ->> 'signature_id')::uuid),
     (select form.organization_id from public.consent_forms form where form.id = (request ->> 'form_id')::uuid),
     (select it.organization_id from public.authorizations it where it.id = (request ->> 'authorization_id')::uuid),
+    (select it.organization_id
+      from public.billing_cases it
+      where it.id = coalesce(request ->> 'case_id', request -> 'case_ids' ->> 0)::uuid),
+    (select it.organization_id from public.billing_batches it where it.id = (request ->> 'batch_id')::uuid),
     (select note.organization_id
       from public.session_notes note
       where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
@@ -292,6 +301,10 @@ immutable
 set search_path = ''
 as $$
 begin
+  if rule = 'sessions_frozen_while_billed' then
+    return jsonb_build_object(
+      'code', 'session_billed', 'detail', 'The session is on a claim: void the claim (void_case), then change the session.');
+  end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'code', 'validation_failed',
     'detail', 'The request has values that cannot be accepted.',

@@ -375,6 +375,9 @@ declare
   therapists uuid[] := app.ids_of(request, 'therapist_id');
   clients uuid[] := app.ids_of(request, 'client_id');
 begin
+  if not app.is_recurrence_rule(recurrence ->> 'rule') then
+    perform app.refuse_field('recurrence.rule', 'invalid_format', 'Must be a rule by RFC 5545, as FREQ=WEEKLY;BYDAY=MO.');
+  end if;
   insert into public.session_series (
     id, organization_id, therapist_id, client_id, service_id, time_zone, rule, local_start, duration_minutes, exdates)
   values (

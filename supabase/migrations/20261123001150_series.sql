@@ -146,6 +146,8 @@ begin
     and coalesce(length(request -> 'recurrence' ->> 'rule'), 0) not between 1 and 1000
   then
     perform app.refuse_field('recurrence.rule', 'size', 'A rule has 1 to 1000 characters.');
+  elsif not app.is_recurrence_rule(request -> 'recurrence' ->> 'rule') then
+    perform app.refuse_field('recurrence.rule', 'invalid_format', 'Must be a rule by RFC 5545, as FREQ=WEEKLY;BYDAY=MO.');
   end if;
   perform app.check_time_zone(request ->> 'time_zone');
   perform app.check_room(organization, (request ->> 'room_id')::uuid);

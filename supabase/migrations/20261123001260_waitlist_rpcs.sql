@@ -305,6 +305,9 @@ begin
   case request ->> 'answer'
     when 'accept' then
       data := app.book_holds(organization, offer.id, jsonb_build_object('session', request -> 'session'));
+      if not app.may_book(organization, offer.therapist_id) then
+        data := (select jsonb_build_object('appointment', to_jsonb(own)) from app.family_sessions() own where own.session_id = offer.id);
+      end if;
       update public.waitlist_entries entry
       set status = 'booked'
       where entry.id = offer.waitlist_entry_id;
@@ -324,4 +327,5 @@ begin
 end
 $$;
 comment on function app.answer_offer is
-  'Accepts an offer, which books it, or declines it, which passes it on. Declining what has ended unused is no error.';
+  'Accepts an offer, which books it, or declines it, which passes it on. Declining what has ended unused is no error. A family '
+  'is told of what it booked as family_sessions shows it.';

@@ -319,6 +319,25 @@ comment on function app.read_authorizations is
   'Authorizations of a client or of the organization with their balances, 200 at a time: the next are after the greatest id. '
   'On record, for their numbers.';
 
+create function app.authorization_alerts(it public.authorizations, today date)
+returns text[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if it.status <> 'active' or it.ends_on < today then
+    return '{}';
+  end if;
+  return array_remove(array[
+    case when it.ends_on < today + it.expiring_days then 'expiring' end,
+    case when (it.units - it.reserved_units - it.scheduled_units - it.used_units) * 100 <= it.units * it.low_balance_percent
+      then 'low_balance' end,
+    case when it.overridden_units > 0 then 'overdrawn' end], null);
+end
+$$;
+comment on function app.authorization_alerts is 'What is to be said of an authorization on a day: expiring, low_balance, overdrawn.';
+
 create function app.read_authorization_alerts(organization uuid, request jsonb)
 returns jsonb
 language plpgsql
@@ -336,12 +355,8 @@ begin
         'overridden_units', it.overridden_units)
       order by it.ends_on, it.id, alert.kind)
     from public.authorizations it
-    cross join lateral (values
-      ('expiring', it.ends_on < today + it.expiring_days),
-      ('low_balance', (it.units - it.reserved_units - it.scheduled_units - it.used_units) * 100 <= it.units * it.low_balance_percent),
-      ('overdrawn', it.overridden_units > 0)
-    ) as alert (kind, applies)
-    where it.organization_id = organization and it.status = 'active' and it.ends_on >= today and alert.applies), '[]'));
+    cross join lateral unnest(app.authorization_alerts(it, today)) as alert (kind)
+    where it.organization_id = organization and it.status = 'active'), '[]'));
 end
 $$;
 comment on function app.read_authorization_alerts is

@@ -29,7 +29,12 @@ begin
   if operation in (
     'find_open_times', 'preview_sessions', 'read_consents', 'read_clients', 'read_texts', 'prepare_note', 'read_note',
     'report_unreadable_note', 'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records',
-    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts')
+    'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts',
+    -- A secret is shown once.
+    'save_webhook_endpoint', 'rotate_webhook_secret',
+    'read_webhook_endpoints', 'read_webhook_deliveries',
+    'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions',
+    'read_missing_notes', 'supervision_months', 'read_billing_batch')
   then
     idempotency_key := null;
   end if;
@@ -113,6 +118,25 @@ begin
         when 'close_authorization' then app.close_authorization(organization, request)
         when 'read_authorizations' then app.read_authorizations(organization, request)
         when 'read_authorization_alerts' then app.read_authorization_alerts(organization, request)
+        when 'save_webhook_endpoint' then app.save_webhook_endpoint(organization, request)
+        when 'rotate_webhook_secret' then app.rotate_webhook_secret(organization, request)
+        when 'read_webhook_endpoints' then app.read_webhook_endpoints(organization, request)
+        when 'read_webhook_deliveries' then app.read_webhook_deliveries(organization, request)
+        when 'replay_webhook_deliveries' then app.replay_webhook_deliveries(organization, request)
+        when 'read_attendance' then app.read_attendance(organization, request)
+        when 'read_cancellations' then app.read_cancellations(organization, request)
+        when 'read_utilization' then app.read_utilization(organization, request)
+        when 'read_authorization_units' then app.read_authorization_units(organization, request)
+        when 'read_unbilled_sessions' then app.read_unbilled_sessions(organization, request)
+        when 'read_missing_notes' then app.read_missing_notes(organization, request)
+        when 'supervision_months' then app.supervision_months(organization, request)
+        when 'attach_sessions' then app.attach_sessions(organization, request)
+        when 'void_case' then app.void_case(organization, request)
+        when 'rebill_case' then app.rebill_case(organization, request)
+        when 'settle_case' then app.settle_case(organization, request)
+        when 'create_billing_batch' then app.create_billing_batch(organization, request)
+        when 'read_billing_batch' then app.read_billing_batch(organization, request)
+        when 'export_billing_batch' then app.export_billing_batch(organization, request)
       end;
       -- Returned and not raised: what it wrote, the record of who was denied what, stays.
       if data ? 'problem' then

@@ -13,6 +13,7 @@ select audit.add_event_types($$ {
   "authorization.read": "Authorizations were read, with their numbers.",
   "availability.overridden": "A booking outside of working hours, on purpose.",
   "availability.set": "A therapist's weekly hours were set.",
+  "billing_batch.read": "All that a file of claims says was read.",
   "charge.mue_overridden": "A limit of units was exceeded, on purpose.",
   "client.archived": "A client was archived.",
   "client.read": "A client's record was read, or asked for by who may not.",
@@ -57,6 +58,13 @@ select audit.add_event_types($$ {
   "rpc.add_exception": "A call was refused.",
   "rpc.answer_offer": "A call was refused.",
   "rpc.archive_client": "A call was refused.",
+  "rpc.attach_sessions": "A call was refused.",
+  "rpc.create_billing_batch": "A call was refused.",
+  "rpc.export_billing_batch": "A call was refused.",
+  "rpc.read_billing_batch": "A call was refused.",
+  "rpc.rebill_case": "A call was refused.",
+  "rpc.settle_case": "A call was refused.",
+  "rpc.void_case": "A call was refused.",
   "rpc.break_glass": "A call was refused.",
   "rpc.cancel_exception": "A call was refused.",
   "rpc.cancel_sessions": "A call was refused.",
@@ -95,6 +103,13 @@ select audit.add_event_types($$ {
   "rpc.swap_sessions": "A call was refused.",
   "rpc.terminate_consent": "A call was refused.",
   "rpc.update_series": "A call was refused.",
+  "rpc.read_attendance": "A call was refused.",
+  "rpc.read_cancellations": "A call was refused.",
+  "rpc.read_utilization": "A call was refused.",
+  "rpc.read_authorization_units": "A call was refused.",
+  "rpc.read_unbilled_sessions": "A call was refused.",
+  "rpc.read_missing_notes": "A call was refused.",
+  "rpc.supervision_months": "A call was refused.",
   "rpc.prepare_note": "A call was refused.",
   "rpc.save_note": "A call was refused.",
   "rpc.read_note": "A call was refused.",
@@ -230,6 +245,11 @@ select audit.watch('public.payer_modifiers');
 select audit.watch('public.client_coverages');
 -- Its balances are the sum of the entries.
 select audit.watch('public.authorizations', 'reserved_units', 'scheduled_units', 'used_units', 'overridden_units');
+select audit.watch('public.billing_profiles');
+select audit.watch('public.payer_rates');
+select audit.watch('public.billing_batches');
+select audit.watch('public.billing_cases');
+select audit.watch('public.billing_lines');
 select audit.watch('public.therapist_availability');
 select audit.watch('public.client_preferred_hours');
 select audit.watch('public.availability_exceptions');

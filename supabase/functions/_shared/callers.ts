@@ -5,10 +5,13 @@ import process from "node:process";
 import { resolveEnv, verifyAuth } from "@supabase/server/core";
 
 /**
- * A signed-in user by their verified JWT, as whom row-level security sees the call; or a service account by its token,
- * which the RPC takes as an argument and verifies itself.
+ * A signed-in user by their verified JWT, as whom row-level security sees the call; a service account by its token, which
+ * the RPC takes as an argument and verifies itself; or the project's own jobs by the secret key, as the service role.
  */
-export type Caller = { readonly jwt: string } | { readonly serviceToken: string };
+export type Caller =
+  | { readonly jwt: string }
+  | { readonly serviceToken: string }
+  | { readonly secretKey: string };
 
 /** Finds the caller of a request; null when nobody is named, or not by anything that can be valid. */
 export type Authenticate = (request: Request) => Promise<Caller | null>;
@@ -42,4 +45,14 @@ function isIssuer(issuer: unknown, url: string): boolean {
 export const serviceAccount: Authenticate = async (request) => {
   const [, serviceToken] = request.headers.get("authorization")?.match(SERVICE_TOKEN) ?? [];
   return serviceToken === undefined ? null : { serviceToken };
+};
+
+/** The project's own jobs, by the secret key in the header `apikey`. */
+export const secretKey: Authenticate = async (request) => {
+  const { data: env } = resolveEnv();
+  // Without keys every call would look forged, and a deployment's mistake would pass for the caller's.
+  if (!env || Object.keys(env.secretKeys).length === 0) throw new TypeError("no secret key is configured");
+  const { error } = await verifyAuth(request, { auth: "secret:*" });
+  const given = request.headers.get("apikey");
+  return error || given === null ? null : { secretKey: given };
 };

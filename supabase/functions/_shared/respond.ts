@@ -10,7 +10,7 @@ export const ALLOWED_METHODS = "POST, OPTIONS";
 const COMMON_HEADERS = {
   // Any origin: what authenticates is the bearer token, which no browser sends by itself; there are no cookies.
   "Access-Control-Allow-Origin": "*",
-  "Access-Control-Expose-Headers": "idempotency-replayed, retry-after, x-request-id",
+  "Access-Control-Expose-Headers": "date, idempotency-replayed, retry-after, x-request-id",
   "Cache-Control": "no-store",
 };
 

@@ -5,12 +5,8 @@ import { resolveEnv } from "@supabase/server/core";
 // Imported here, and not only through @supabase/server, so that a deployment takes the import map's version of it.
 import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
-import {
-  type Problem,
-  problemFromPostgrest,
-  problemFromRefusal,
-  toProblem,
-} from "../../../src/lib/problems.ts";
+import { refusalOfDatabase } from "../../../src/lib/database-problems.ts";
+import { type Problem, problemFromRefusal, toProblem } from "../../../src/lib/problems.ts";
 import type { Caller } from "./callers.ts";
 
 /** What to call, for whom, and with what. */
@@ -18,7 +14,7 @@ export interface RpcCall {
   readonly rpc: string;
   readonly request: unknown;
   readonly idempotencyKey: string | null;
-  /** Row-level security sees the caller, or nobody where the RPC judges a service token; never the function. */
+  /** Row-level security sees the caller, or nobody where the RPC judges a service token; never more than who called. */
   readonly caller: Caller;
   /** Passed on, so that the database can audit it. */
   readonly requestId: string;
@@ -51,20 +47,21 @@ export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
 
   if (error) {
     const sqlstate = /^[A-Z0-9]{5,8}$/.test(error.code ?? "") ? error.code : undefined;
-    const problem = sqlstate === undefined ? problemOfStatus(status) : problemFromPostgrest(error);
+    const problem =
+      sqlstate === undefined ? problemOfStatus(status) : problemFromRefusal(refusalOfDatabase(error));
     return { problem, ...(sqlstate === undefined ? {} : { sqlstate }) };
   }
   const answer = answerSchema.parse(data);
   return "problem" in answer ? { problem: problemFromRefusal(answer.problem) } : answer;
 }
 
-/** A client that acts as the signed-in user, or as nobody for a service account. */
+/** A client that acts as the signed-in user, as nobody for a service account, or as the service role. */
 export function clientOf({ caller, requestId }: Pick<RpcCall, "caller" | "requestId">, ask = fetch) {
   const { data: env, error } = resolveEnv();
   if (error) throw error;
   const publishableKey = env.publishableKeys.default ?? Object.values(env.publishableKeys)[0];
   if (publishableKey === undefined) throw new TypeError("no publishable key is configured");
-  return createClient(env.url, publishableKey, {
+  return createClient(env.url, "secretKey" in caller ? caller.secretKey : publishableKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: {
       fetch: ask,

@@ -30,6 +30,11 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   payer_rules: { key: "id", column: "ends_on" },
   payer_modifiers: { key: "id", column: "ends_on" },
   session_charges: { key: "concat_ws(' ', session_id, kind)" },
+  billing_profiles: { key: "id", column: "ends_on" },
+  payer_rates: { key: "id", column: "ends_on" },
+  billing_batches: { key: "id", column: "usage" },
+  billing_cases: { key: "id", column: "frequency" },
+  billing_lines: { key: "id", column: "units" },
   client_coverages: { key: "id", column: "ends_on" },
   therapist_availability: { key: "id", column: "local_end" },
   client_preferred_hours: { key: "id", column: "local_end" },
@@ -54,6 +59,8 @@ const TABLES: Record<string, { key: string; column?: string }> = {
   family_clients: { key: "client_id" },
   family_sessions: { key: "session_id" },
   referral_summaries: { key: "referral_id" },
+  session_attendance: { key: "session_id" },
+  unbilled_sessions: { key: "session_id" },
 };
 /** The same for everybody, or for nobody. */
 const NO_TENANTS_ROWS = [

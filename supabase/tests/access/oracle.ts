@@ -44,6 +44,11 @@ export interface World {
   payer_rules: Row[];
   payer_modifiers: Row[];
   client_coverages: OfClient[];
+  billing_profiles: Row[];
+  payer_rates: Row[];
+  billing_batches: Row[];
+  billing_cases: OfClient[];
+  billing_lines: OfClient[];
   therapist_availability: OfTherapist[];
   client_preferred_hours: OfClient[];
   /** A holiday is nobody's. */
@@ -57,7 +62,7 @@ export interface World {
   session_series: (Row & { therapist: string | null; client: string | null })[];
   session_groups: OfTherapist[];
   session_teams: OfClient[];
-  sessions: OfTeam[];
+  sessions: (OfTeam & { isOver: boolean; isDelivered: boolean })[];
   /** Named by the session and the kind of the charge. */
   session_charges: OfTeam[];
   /** `isOffer`: of the waitlist, to the client's family. */
@@ -183,6 +188,11 @@ export function allowed(world: World, token: Token): Access {
       consent_signatures: unlocked(world.consent_signatures, (row) => isOfTeam(row) || standsFor(row.client)),
       // What somebody's insurance is, treatment need not know.
       client_coverages: unlocked(world.client_coverages, (row) => reads(row, "internal_ops")),
+      billing_profiles: unlocked(world.billing_profiles, (row) => reads(row, "internal_ops")),
+      payer_rates: unlocked(world.payer_rates, (row) => reads(row, "internal_ops")),
+      billing_batches: unlocked(world.billing_batches, (row) => reads(row, "internal_ops")),
+      billing_cases: unlocked(world.billing_cases, (row) => reads(row, "internal_ops")),
+      billing_lines: unlocked(world.billing_lines, (row) => reads(row, "internal_ops")),
       client_preferred_hours: unlocked(world.client_preferred_hours, isOfTeam),
       therapist_availability: unlocked(
         world.therapist_availability,
@@ -227,6 +237,15 @@ export function allowed(world: World, token: Token): Access {
         world.session_charges,
         (row) => reads(row, "internal_ops") || isOnCaseload(row.therapist),
       ),
+      session_attendance: unlocked(
+        world.sessions,
+        (row) =>
+          row.isOver && (reads(row, "internal_ops") || isOnCaseload(row.therapist) || isReviewed(row.client)),
+      ),
+      unbilled_sessions: unlocked(
+        world.sessions,
+        (row) => row.isDelivered && (reads(row, "internal_ops") || isOnCaseload(row.therapist)),
+      ),
       session_holds: unlocked(
         world.session_holds,
         (row) =>
@@ -267,6 +286,8 @@ export function allowed(world: World, token: Token): Access {
       payers: unlocked(world.payers, (row) => is(row, "internal_ops", "admin")),
       payer_rules: unlocked(world.payer_rules, (row) => is(row, "internal_ops", "admin")),
       payer_modifiers: unlocked(world.payer_modifiers, (row) => is(row, "internal_ops", "admin")),
+      billing_profiles: unlocked(world.billing_profiles, (row) => is(row, "internal_ops", "admin")),
+      payer_rates: unlocked(world.payer_rates, (row) => is(row, "internal_ops", "admin")),
       client_preferred_hours: unlocked(world.client_preferred_hours, (row) =>
         is(row, "internal_ops", "admin"),
       ),

@@ -214,6 +214,8 @@ export function build(recipe: Recipe, now: Date): Labelled {
       ...row(it.organization),
       therapist: of(therapists, it.organization, it.therapist),
       client: of(clients, it.organization, it.client),
+      isOver: ["completed", "no_show", "cancelled"].includes(session.status),
+      isDelivered: session.status === "completed",
     };
   });
   // A session that is to take place has a planned charge, and one that did an actual one too.
@@ -281,6 +283,18 @@ export function build(recipe: Recipe, now: Date): Labelled {
     service_consents: organizations.map((_, index) => row(index)),
     therapist_availability: therapists.map((it) => ({ ...it, id: randomUUID(), therapist: it.id })),
     client_coverages: ofEveryClient(),
+    billing_profiles: organizations.map((_, index) => row(index)),
+    payer_rates: organizations.map((_, index) => row(index)),
+    billing_batches: organizations.map((_, index) => row(index)),
+    billing_cases: ofEveryClient(),
+    // A line is of a session, which not every organization has.
+    billing_lines: ofEveryClient().filter(({ organization }) =>
+      recipe.sessions.some(
+        (it) =>
+          at(organizations, (it.team === null ? it : at(recipe.teams, it.team)).organization).id ===
+          organization,
+      ),
+    ),
     client_preferred_hours: ofEveryClient(),
     session_teams: ofEveryClient(),
     waitlist_entries: waiting,

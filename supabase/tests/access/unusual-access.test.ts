@@ -16,7 +16,7 @@ import { claimsOf } from "../support/clinic.ts";
 import { sql } from "../support/stack.ts";
 
 const SEED = 20261123;
-const RUNS = 60;
+const RUNS = 40;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const ZONES = ["America/New_York", "Australia/Lord_Howe", "America/Phoenix", "Asia/Tokyo", "America/Havana"];

@@ -201,6 +201,52 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
     })),
   );
   await insert(
+    "public.billing_profiles",
+    world.billing_profiles.map(({ id, organization }) => ({
+      id,
+      organization_id: organization,
+      legal_name: "A clinic",
+      npi: "1234567893",
+      tax_id: "123456789",
+      taxonomy_code: "103K00000X",
+      street: "Street 1",
+      town: "Town",
+      region: "CA",
+      zip: "900010001",
+      contact_name: "Who bills",
+      contact_number: "5555550100",
+      submitter_code: "SENDER",
+      receiver_name: "Receiver",
+      receiver_code: "RECEIVER",
+      starts_on: "2020-01-01",
+    })),
+  );
+  await insert(
+    "public.payer_rates",
+    world.payer_rates.map((row) => ({ ...ofPayer(row), cpt_code: "97153", unit_cents: 1500 })),
+  );
+  await insert(
+    "public.billing_batches",
+    world.billing_batches.map(({ id, organization }) => ({
+      id,
+      organization_id: organization,
+      receiver_code: "RECEIVER",
+      control_number: 1,
+      usage: "test",
+    })),
+  );
+  await insert(
+    "public.billing_cases",
+    world.billing_cases.map((row, index) => ({
+      ...ofClient(row),
+      claim_number: index + 1,
+      payer_id: world.payers.find(({ organization }) => organization === row.organization)?.id,
+      therapist_id: world.therapists.find(({ organization }) => organization === row.organization)?.id,
+      place_of_service: "11",
+      month: "2020-01-01",
+    })),
+  );
+  await insert(
     "public.client_preferred_hours",
     world.client_preferred_hours.map((row) => ({ ...ofClient(row), ...hours })),
   );
@@ -302,6 +348,24 @@ export async function writeWorld(connection: ReservedSql, world: Labelled, recip
         actual_end_time: status === "completed" ? booking(row).end_time : null,
       };
     }),
+  );
+  await insert(
+    "public.billing_lines",
+    world.billing_lines.map(({ id, organization, client }) => ({
+      id,
+      organization_id: organization,
+      case_id: world.billing_cases.find((row) => row.client === client)?.id,
+      // Void: any number of them may be of one session.
+      session_id: world.sessions.find((row) => row.organization === organization)?.id,
+      status: "void",
+      line_number: 1,
+      service_date: "2020-01-01",
+      cpt_code: "97153",
+      modifiers: [],
+      units: 4,
+      unit_cents: 1500,
+      place_of_service: "11",
+    })),
   );
   // Whose a row is, a trigger takes from who is signed in.
   for (const row of world.session_holds) {

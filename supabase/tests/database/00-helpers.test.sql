@@ -116,6 +116,23 @@ as $$
 $$;
 comment on function tests.kept is 'The answer that tests.keep kept.';
 
+create function tests.truncate_calls(tables regclass[])
+returns setof text
+language sql
+stable
+set search_path = ''
+as $$
+  select trigger.tgrelid::regclass || ' ' || trigger.tgfoid::regproc
+  from pg_catalog.pg_trigger trigger
+  where trigger.tgrelid = any (tables)
+    -- Of TRUNCATE (32), before it (2), for a statement (not 1), on at all times but as a replica, without a WHEN.
+    and trigger.tgtype & 35 = 34 and trigger.tgenabled in ('O', 'A') and trigger.tgqual is null
+  order by trigger.tgrelid::regclass::text collate "C"
+$$;
+comment on function tests.truncate_calls is
+  'The functions that stand before a truncate of the tables. Looked up and not tried: even a refused truncate takes the table '
+  'for itself, and waits for every other test that writes it. What the functions do, other statements show.';
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Rows
 -- ---------------------------------------------------------------------------------------------------------
@@ -320,6 +337,34 @@ comment on function tests.fill_schedule is
   'with Birch; Birch''s coverage by "payer", preferred hours, "team" at 22:00 and "entry" on the waitlist; a "holiday", a buffer '
   'after 97155 and a rule for cancelling; "telehealth 1", which 97155 asks for ("asked"), and its "signature" for Birch. '
   'Labels begin with the clinic.';
+
+create function tests.fill_billing(clinic text)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into public.billing_profiles (
+    organization_id, legal_name, npi, tax_id, taxonomy_code, street, town, region, zip, contact_name, contact_number,
+    submitter_code, receiver_name, receiver_code, starts_on)
+  values (tests.id(clinic), 'Clinic', '1234567893', '123456789', '103K00000X', 'Street 1', 'Town', 'CA', '900010001',
+    'Who bills', '5555550100', 'SENDER', 'Receiver', 'RECEIVER', '2020-01-01');
+  insert into public.payer_rates (organization_id, payer_id, cpt_code, unit_cents, starts_on)
+  values (tests.id(clinic), tests.id(clinic || ' payer'), '97153', 1500, '2020-01-01');
+  insert into public.billing_batches (organization_id, receiver_code, control_number, usage)
+  values (tests.id(clinic), 'RECEIVER', 1, 'test');
+  insert into public.billing_cases (id, organization_id, claim_number, client_id, payer_id, therapist_id, place_of_service, month)
+  values (tests.id(clinic || ' case'), tests.id(clinic), 1, tests.id(clinic || ' birch'), tests.id(clinic || ' payer'),
+    tests.id(clinic || ' rosa'), '11', '2020-01-01');
+  insert into public.billing_lines (
+    organization_id, case_id, session_id, line_number, service_date, cpt_code, modifiers, units, unit_cents, place_of_service)
+  select tests.id(clinic), tests.id(clinic || ' case'), it.id, 1, '2020-01-01', '97153', '{}', 4, 1500, '11'
+  from public.sessions it
+  where it.organization_id = tests.id(clinic)
+  limit 1
+$$;
+comment on function tests.fill_billing is
+  'A row in every table of a clinic''s billing, after tests.fill_schedule: a profile, a rate of "payer", a batch, and a "case" with a '
+  'line of some session.';
 
 create function tests.add_note(label text, clinic text, session text, changes jsonb default '{}')
 returns void

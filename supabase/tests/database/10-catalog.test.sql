@@ -77,8 +77,8 @@ select set_eq(
     'update organizations cancellation_notice_hours name requires_mfa time_zone waitlist_offer_minutes',
     'insert user_roles expires_at kind organization_id reason role user_id',
     'update user_roles expires_at revoked_at',
-    'insert therapists credential display_name id organization_id user_id',
-    'update therapists credential display_name status user_id',
+    'insert therapists credential display_name id legal_family legal_given npi organization_id taxonomy_code user_id',
+    'update therapists credential display_name legal_family legal_given npi status taxonomy_code user_id',
     'insert rooms id name organization_id',
     'update rooms name',
     'insert care_team_assignments client_id ends_on organization_id starts_on team_role therapist_id',
@@ -89,8 +89,12 @@ select set_eq(
     'update client_guardians ends_on',
     'insert services client_lane cpt_code credentials group_capacity id is_group is_team name organization_id service_code',
     'update services client_lane cpt_code credentials group_capacity is_group is_team name service_code',
-    'insert payers name no_show_uses_units organization_id programme requires_authorization',
-    'update payers name no_show_uses_units programme requires_authorization',
+    'insert payers filing_indicator name no_show_uses_units organization_id payer_code programme requires_authorization',
+    'update payers filing_indicator name no_show_uses_units payer_code programme requires_authorization',
+    'insert billing_profiles contact_name contact_number ends_on legal_name npi organization_id receiver_code receiver_name region requires_signature starts_on street submitter_code tax_id taxonomy_code town zip',
+    'update billing_profiles contact_name contact_number ends_on legal_name npi receiver_code receiver_name region requires_signature starts_on street submitter_code tax_id taxonomy_code town zip',
+    'insert payer_rates cpt_code credential ends_on modifier organization_id payer_id starts_on unit_cents',
+    'update payer_rates ends_on starts_on unit_cents',
     'insert payer_rules allows_concurrent_supervision cpt_code daily_unit_cap ends_on organization_id payer_id pools_minutes requires_cosignature rounding starts_on telehealth_modifier',
     'update payer_rules allows_concurrent_supervision daily_unit_cap ends_on pools_minutes requires_cosignature rounding starts_on telehealth_modifier',
     'insert payer_modifiers cpt_code credential ends_on modifiers organization_id payer_id place_of_service starts_on',
@@ -127,9 +131,11 @@ select set_eq(
   array['organizations', 'roles', 'user_roles', 'role_permissions', 'active_organizations', 'therapists', 'clients', 'rooms',
     'care_team_assignments', 'supervisions', 'client_guardians', 'cpt_codes', 'services', 'payers', 'client_coverages',
     'credentials', 'places_of_service', 'mue_limits', 'payer_rules', 'payer_modifiers', 'session_charges',
+    'billing_profiles', 'payer_rates', 'billing_batches', 'billing_cases', 'billing_lines',
     'consent_forms', 'consent_signatures', 'service_consents',
     'therapist_availability', 'client_preferred_hours', 'availability_exceptions', 'buffer_rules', 'session_series', 'session_groups',
-    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'access_thresholds', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts'],
+    'session_teams', 'sessions', 'session_holds', 'waitlist_entries', 'waitlist_times', 'cancellation_rules', 'referrals', 'access_alerts', 'access_thresholds', 'service_accounts', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts',
+    'session_attendance', 'unbilled_sessions'],
   'users read exactly these tables and views');
 select is(
   array[has_schema_privilege('anon', 'app', 'usage'), has_schema_privilege('anon', 'audit', 'usage'),
@@ -163,6 +169,10 @@ select set_eq(
     'client_access_report', 'read_access_alerts', 'acknowledge_alert',
     'read_clients', 'read_texts', 'save_client', 'save_coverage',
     'save_authorization', 'close_authorization', 'read_authorizations', 'read_authorization_alerts',
+    'save_webhook_endpoint', 'rotate_webhook_secret', 'read_webhook_endpoints', 'read_webhook_deliveries', 'replay_webhook_deliveries',
+    'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions', 'read_missing_notes',
+    'supervision_months',
+    'attach_sessions', 'void_case', 'rebill_case', 'settle_case', 'create_billing_batch', 'read_billing_batch', 'export_billing_batch',
     'list_audit_events', 'list_denied_attempts', 'create_service_account', 'rotate_service_account_token', 'revoke_service_account',
     'list_service_account_tokens', 'partner_sync'],
   'users call exactly these functions of public');
@@ -171,12 +181,15 @@ select set_eq(
   array['caller', 'org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
     'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids',
     'uploadable_paths',
+    'is_billed',
     'guarded_client_ids', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',
     'run_operation', 'list_audit_events', 'manage_service_accounts', 'list_service_account_tokens', 'partner_sync'],
   'policies and RPCs of users stand on exactly these functions of app');
-select is_empty(
-  $$ select name from our_functions where has_function_privilege('service_role', oid, 'execute') $$,
-  'the service role calls no function');
+select set_eq(
+  $$ select schema_name || '.' || proname from our_functions where has_function_privilege('service_role', oid, 'execute') $$,
+  array['app.claim_webhook_deliveries', 'app.record_webhook_attempt', 'app.run_job',
+    'public.claim_webhook_deliveries', 'public.record_webhook_attempt', 'public.run_job'],
+  'the service role calls what clocks and the deliverer of webhooks call, and no other function');
 
 create table public.made_later (id integer);
 create function public.made_later() returns integer language sql set search_path = '' as 'select 1';
@@ -225,7 +238,7 @@ select set_eq(
     join pg_attribute attribute on attribute.attrelid = our_tables.oid and attribute.attnum > 0
     where col_description(our_tables.oid, attribute.attnum) ~ '^PHI: ' $$,
   array[
-    'authorizations.authorization_number', 'authorization_entries.reason',
+    'authorizations.authorization_number', 'authorization_entries.reason', 'billing_cases.payer_claim_number',
     'consent_signatures.typed_name', 'consent_signatures.ip_address', 'consent_signatures.user_agent', 'consent_signatures.termination_reason',
     'clients.full_name', 'clients.given_name', 'clients.family_name', 'clients.date_of_birth', 'clients.sex', 'clients.address_line',
     'clients.city', 'clients.state', 'clients.postal_code', 'clients.phone', 'clients.diagnosis_codes',
@@ -364,6 +377,7 @@ select set_eq(
     'supervisions all', 'client_guardians all', 'services all', 'payers all', 'client_coverages all', 'therapist_availability all',
     'client_preferred_hours all', 'availability_exceptions all', 'buffer_rules all', 'session_series all', 'sessions all', 'session_holds all',
     'payer_rules all', 'payer_modifiers all', 'session_charges all',
+    'billing_profiles all', 'payer_rates all', 'billing_batches all', 'billing_cases all', 'billing_lines all',
     'consent_forms all', 'consent_signatures all', 'service_consents all',
     'session_groups all', 'session_teams all', 'waitlist_entries all', 'waitlist_times all', 'cancellation_rules all', 'referrals all', 'access_alerts all', 'access_thresholds all', 'service_accounts all'],
   'these policies restrict, and no other');

@@ -99,6 +99,11 @@ union all select 'session_holds' from public.session_holds
 union all select 'payers' from public.payers
 union all select 'payer_rules' from public.payer_rules
 union all select 'payer_modifiers' from public.payer_modifiers
+union all select 'billing_profiles' from (select id from public.billing_profiles) billing_profiles
+union all select 'payer_rates' from (select id from public.payer_rates) payer_rates
+union all select 'billing_batches' from (select id from public.billing_batches) billing_batches
+union all select 'billing_cases' from (select id from public.billing_cases) billing_cases
+union all select 'billing_lines' from (select id from public.billing_lines) billing_lines
 union all select 'session_charges' from (select id from public.session_charges) charge
 union all select 'client_coverages' from public.client_coverages
 union all select 'therapist_availability' from public.therapist_availability
@@ -123,13 +128,16 @@ union all select 'service_accounts' from public.service_accounts
 union all select 'family_clients' from public.family_clients
 union all select 'family_sessions' from public.family_sessions
 union all select 'referral_summaries' from public.referral_summaries
-union all select 'denied_attempts' from public.denied_attempts;
+union all select 'denied_attempts' from public.denied_attempts
+union all select 'session_attendance' from public.session_attendance
+union all select 'unbilled_sessions' from public.unbilled_sessions;
 alter view everything set (security_invoker = true);
 grant select on everything to authenticated;
 select tests.add_session('a session', 'north', '10:00');
 select tests.add_hold('a hold', 'north', '12:00');
 select tests.add_group('a group', 'north', '14:00');
 select tests.fill_schedule('north');
+select tests.add_session('a session of the past', 'north', '10:00', '{"day": -3, "status": "completed"}');
 insert into public.supervisions (organization_id, supervisor_id, therapist_id, starts_on) values
   (tests.id('north'), tests.id('north rosa'), tests.id('north theo'), current_date - 30);
 insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on) values
@@ -138,7 +146,8 @@ insert into public.referrals (organization_id, reference) values (tests.id('nort
 insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'break_glass');
 insert into public.active_organizations (user_id, organization_id) values (tests.id('north theo login'), tests.id('north'));
 insert into public.service_accounts (organization_id, name, scopes) values (tests.id('north'), 'partner', '{schedule:read}');
-select is((select count(distinct name)::integer from everything), 34, 'every tenant table has a row that could be seen');
+select tests.fill_billing('north');
+select is((select count(distinct name)::integer from everything), 41, 'every tenant table has a row that could be seen');
 
 -- acting as Noah, who has no role
 select tests.authenticate_as(tests.id('noah login'));

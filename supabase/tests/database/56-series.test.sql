@@ -1,6 +1,6 @@
 -- Editing a series: what public.update_series makes of its sessions, whom it lets, and what it leaves alone.
 begin;
-select plan(87);
+select plan(89);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 
@@ -404,11 +404,15 @@ from (values
     from generate_series(1, 367) day), '{}', 'occurrences size', '366 occurrences are the most'),
   (tests.days('18:30', array[-40]), '{}', 'occurrences[0].start_time in_the_past', 'the past cannot be booked'),
   (tests.days('18:30', array[1], 0), '{}', 'occurrences[0].end_time not_after_start', 'a session takes time'),
-  (tests.days('18:30', array[1]), '{"recurrence": {}}', 'recurrence.rule size', 'a recurrence has a rule')
+  (tests.days('18:30', array[1]), '{"recurrence": {}}', 'recurrence.rule size', 'a recurrence has a rule'),
+  (tests.days('18:30', array[1]), '{"recurrence": {"rule": "FREQ=DAILY;X-NOTE=JO"}}', 'recurrence.rule invalid_format', 'and nothing that is none')
 ) given (times, changes, expected, name);
 select is(
   tests.refusal(tests.edit('chain', tests.days('18:30', array[1]) #- '{occurrences,0,start_time_offset_minutes}')),
   'offset_mismatch occurrences[0].start_time_offset_minutes offset_mismatch', 'offsets must be the zone''s');
+select is(
+  tests.refusal(public.hold_sessions(tests.hold_request('north', array['10:00']) || tests.days('04:00', array[60]) || '{"recurrence": {"rule": "Jo is away"}}')),
+  'validation_failed recurrence.rule invalid_format', 'nor does a series begin with what is no rule');
 
 -- acting as Rosa
 select tests.authenticate_as(tests.id('north rosa login'));

@@ -136,8 +136,10 @@ select is_empty(
   $$ select key from public.idempotency_keys where organization_id = tests.id('north') and response::text ~ 'Wrong client|40\.7' $$, 'nor do the kept answers');
 select throws_ok(statement, '23514', null, 'a mark stays: ' || statement)
 from unnest(array[
-  $$ update public.attendance_marks set reason = 'x' where session_id = tests.id('visit') $$, $$ delete from public.attendance_marks where session_id = tests.id('visit') $$,
-  'truncate public.attendance_marks']) statement;
+  $$ update public.attendance_marks set reason = 'x' where session_id = tests.id('visit') $$, $$ delete from public.attendance_marks where session_id = tests.id('visit') $$
+]) statement;
+select results_eq(
+  $$ select tests.truncate_calls('{public.attendance_marks}') $$, $$ values ('public.attendance_marks app.refuse_change') $$, 'nor are all removed at once');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Times

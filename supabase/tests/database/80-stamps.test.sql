@@ -26,6 +26,7 @@ select set_eq(
     'availability_exceptions', 'buffer_rules', 'session_series', 'session_teams', 'waitlist_entries', 'waitlist_times',
     'client_keys', 'session_notes', 'payer_rules', 'payer_modifiers', 'session_charges',
     'documents', 'authorizations',
+    'billing_profiles', 'payer_rates', 'billing_batches', 'billing_cases', 'billing_lines',
     'cancellation_rules', 'consent_forms', 'service_consents'],
   'every table that people change says who created and updated a row, and when');
 select is_empty(

@@ -94,11 +94,16 @@ begin
     ('supervised to correct', 'supervised', 'caseload', -1436), ('supervised to start', 'supervised', 'caseload', -1434),
     ('colleague to complete', 'colleague', 'theirs', -1440), ('colleague to miss', 'colleague', 'theirs', -1438),
     ('colleague to correct', 'colleague', 'theirs', -1436), ('colleague to start', 'colleague', 'theirs', -1434),
+    -- What was delivered, and is not billed.
+    ('me delivered', 'me', 'mine', -1460), ('supervised delivered', 'supervised', 'caseload', -1460), ('colleague delivered', 'colleague', 'theirs', -1460),
+    ('reviewed delivered', 'colleague', 'reviewed', -1458),
     -- Of a day on which nothing else changes, so that their charges stay as they are made below.
     ('me over', 'me', 'mine', -1500), ('supervised over', 'supervised', 'caseload', -1500), ('colleague over', 'colleague', 'theirs', -1500),
     ('client over', 'colleague', 'mine', -1498), ('reviewed over', 'colleague', 'reviewed', -1496)) booked (label, who, whom, hour);
   update public.sessions session set status = 'no_show'
   where session.id in (select access.id(concat_ws(' ', world, who, 'to correct')) from unnest(array['me', 'supervised', 'colleague']) who);
+  update public.sessions session set status = 'completed', actual_start_time = session.start_time, actual_end_time = session.end_time
+  where session.id in (select access.id(concat_ws(' ', world, which, 'delivered')) from unnest(array['me', 'supervised', 'colleague', 'reviewed']) which);
   insert into public.attendance_marks (id, organization_id, session_id, event, status)
   values (access.id(world || ' mark'), org, access.id(world || ' me to correct'), 'no_show', 'no_show');
   -- As if more had been planned than the limit, so that there is something to override.
@@ -124,15 +129,48 @@ begin
   insert into public.referrals (id, organization_id, reference) values (access.id(world || ' my referral'), org, 'MINE');
   perform set_config('request.jwt.claims', '', true);
 
+  perform access.add_billing(world);
   insert into public.service_accounts (id, organization_id, name, scopes) values (access.id(world || ' account'), org, 'Partner', '{schedule:read}');
   insert into public.service_account_tokens (id, organization_id, service_account_id, token_hash, prefix, expires_at)
   values (access.id(world || ' token'), org, access.id(world || ' account'), sha256(convert_to(world || ' token', 'UTF8')), 'hf_abcdef', now() + interval '1 day');
+  insert into app.webhook_endpoints (id, organization_id, url, event_types)
+  values (access.id(world || ' endpoint'), org, 'https://hooks.example.com/', '{document.stored}');
   insert into public.access_alerts (id, organization_id, kind) values (access.id(world || ' alert'), org, 'break_glass');
   insert into public.active_organizations (user_id, organization_id) values (login, org), (colleague, org);
   insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response) values (org, login, 'hold_sessions', 'key', '', '{}');
   insert into audit.events (organization_id, actor_id, action, decision, code, row_id) values (org, login, 'rpc.hold_sessions', 'deny', 'forbidden', access.id(world));
   return world;
 end
+$$;
+
+-- Of "me" with "mine": a session on an open "case", one to attach, a "case to void", and "sent" and "void" cases of a batch that went out.
+create or replace function access.add_billing(world text) returns void language sql set search_path = '' as $$
+  insert into public.billing_profiles (id, organization_id, legal_name, npi, tax_id, taxonomy_code, street, town, region, zip, contact_name, contact_number,
+    submitter_code, receiver_name, receiver_code, requires_signature, starts_on)
+  values (access.id(world || ' profile'), access.id(world), 'Clinic', '1234567893', '123456789', '103K00000X', 'Street 1', 'Town', 'CA', '900010001', 'Who bills',
+    '5555550100', 'SENDER', 'Receiver', 'RECEIVER', false, current_date - 30);
+  update public.therapists set npi = '1234567893', legal_given = 'A', legal_family = 'Therapist' where id = access.id(world || ' me');
+  update public.payers set payer_code = 'PAYER', filing_indicator = 'CI' where id = access.id(world || ' payer');
+  update public.client_coverages set member_id = 'MEMBER', starts_on = current_date - 40 where id = access.id(world || ' mine coverage');
+  update public.clients set given_name = 'A', family_name = 'Client', date_of_birth = '2020-01-01', sex = 'U', address_line = 'Street 2', city = 'Town', state = 'CA',
+    postal_code = '90001', diagnosis_codes = '{F84.0}' where id = access.id(world || ' mine');
+  insert into public.payer_rates (id, organization_id, payer_id, cpt_code, unit_cents, starts_on)
+  values (access.id(world || ' rate'), access.id(world), access.id(world || ' payer'), '97153', 1500, current_date - 40);
+  insert into public.sessions (id, organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone, place_of_service, status, actual_start_time, actual_end_time)
+  select access.id(world || ' ' || past.label), access.id(world), access.id(world || ' me'), access.id(world || ' mine'), access.id(world || ' service'),
+    access.at(past.hour), access.at(past.hour + 1), 'UTC', '11', 'completed', access.at(past.hour), access.at(past.hour + 1)
+  from (values ('billed session', -1446), ('session to bill', -1480)) past (label, hour);
+  insert into public.billing_batches (id, organization_id, receiver_code, control_number, usage)
+  values (access.id(world || ' batch'), access.id(world), 'RECEIVER', 1, 'test');
+  update public.billing_batches set status = 'exported' where id = access.id(world || ' batch');
+  insert into public.billing_cases (id, organization_id, claim_number, client_id, payer_id, therapist_id, place_of_service, month, batch_id, status)
+  select access.id(world || ' ' || made.label), access.id(world), made.number, access.id(world || ' mine'), access.id(world || ' payer'), access.id(world || ' me'), '11',
+    date_trunc('month', access.at(-1446)), case when made.status <> 'open' then access.id(world || ' batch') end, made.status
+  from (values ('case', 1, 'open'), ('sent case', 2, 'submitted'), ('void case', 3, 'void'), ('case to void', 4, 'open')) made (label, number, status);
+  insert into public.billing_lines (id, organization_id, case_id, session_id, status, line_number, service_date, cpt_code, modifiers, units, unit_cents, place_of_service)
+  select access.id(world || ' line of ' || made.label), access.id(world), access.id(world || ' ' || made.label), access.id(world || ' billed session'), made.status, 1,
+    access.at(-1446)::date, '97153', '{}', 4, 1500, '11'
+  from (values ('case', 'billed'), ('sent case', 'void'), ('void case', 'void')) made (label, status);
 $$;
 
 -- Forms "form" (signed for everybody but "free"), "unsigned" and "draft"; what the other service asks for.
@@ -299,6 +337,7 @@ begin
     when relation in ('sessions', 'family_sessions', 'session_charges', 'calendar_claims') then
       case scope when 'own row' then 'my session' when 'assigned client' then 'session of my client' when 'client for review' then 'session under review'
         when 'supervised row' then 'supervised session' else 'colleague session' end
+    when relation in ('session_attendance', 'unbilled_sessions') then case scope when 'client for review' then 'reviewed' else whose end || ' delivered'
     when relation = 'session_groups' then whose || ' group'
     when relation = 'therapist_availability' then whose || ' hours 1'
     when relation = 'availability_exceptions' then case when scope in ('own organization', 'other organization') then 'holiday' else whose || ' time off' end
@@ -306,6 +345,11 @@ begin
     when relation = 'payer_rules' then 'payer rule'
     when relation = 'payer_modifiers' then 'payer modifiers'
     when relation = 'client_coverages' then whom || ' coverage'
+    when relation = 'billing_profiles' then 'profile'
+    when relation = 'payer_rates' then 'rate'
+    when relation = 'billing_batches' then 'batch'
+    when relation = 'billing_cases' then 'case'
+    when relation = 'billing_lines' then 'line of case'
     when relation in ('authorizations', 'authorization_codes', 'authorization_periods') then whom || ' authorization'
     when relation = 'authorization_entries' then whom || ' entry'
     when relation = 'client_preferred_hours' then whom || ' preference'
@@ -354,7 +398,7 @@ declare
   today date := current_date;
 begin
   return case
-    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service', 'family_sessions', 'family_clients', 'referral_summaries') then '{}'
+    when relation in ('organizations', 'roles', 'role_permissions', 'cpt_codes', 'mue_limits', 'credentials', 'places_of_service', 'family_sessions', 'family_clients', 'referral_summaries', 'session_attendance', 'unbilled_sessions') then '{}'
     else pg_catalog.jsonb_build_object('organization_id', access.id(here)) end || case relation
     when 'organizations' then '{"name": "A new tenant", "time_zone": "UTC"}'::jsonb
     when 'user_roles' then pg_catalog.jsonb_build_object('user_id', case when mine then this.login else newcomer end, 'role', 'psychiatrist')
@@ -375,6 +419,14 @@ begin
     when 'payer_modifiers' then pg_catalog.jsonb_build_object(
       'payer_id', access.id(here || ' payer'), 'credential', 'RBT', 'modifiers', array['HM'], 'starts_on', today)
     when 'session_charges' then '{"kind": "actual"}'
+    when 'billing_profiles' then pg_catalog.jsonb_build_object('legal_name', 'New', 'npi', '1234567893', 'tax_id', '123456789', 'taxonomy_code', '103K00000X',
+      'street', 'Street 1', 'town', 'Town', 'region', 'CA', 'zip', '900010001', 'contact_name', 'Who bills', 'contact_number', '5555550100',
+      'submitter_code', 'SENDER', 'receiver_name', 'Receiver', 'receiver_code', 'RECEIVER', 'starts_on', '2001-01-01', 'ends_on', '2001-12-31')
+    when 'payer_rates' then pg_catalog.jsonb_build_object(
+      'payer_id', access.id(here || ' payer'), 'cpt_code', '97153', 'unit_cents', 1, 'starts_on', '2001-01-01', 'ends_on', '2001-12-31')
+    when 'billing_batches' then '{"control_number": 9}'
+    when 'billing_cases' then '{"claim_number": 9}'
+    when 'billing_lines' then '{"line_number": 9}'
     when 'client_coverages' then pg_catalog.jsonb_build_object('client_id', access.id(here || ' free'), 'payer_id', access.id(here || ' payer'), 'starts_on', today)
     when 'client_preferred_hours' then pg_catalog.jsonb_build_object(
       'client_id', access.id(here || ' free'), 'weekday', 1, 'local_start', '08:00', 'local_end', '18:00', 'effective_from', today, 'time_zone', 'UTC')
@@ -422,6 +474,8 @@ begin
     when 'credentials' then '{"code": "NEW", "description": "New", "level": 1}'
     when 'places_of_service' then '{"code": "98", "description": "New"}'
     when 'denied_attempts' then '{"action": "a.b"}'
+    when 'session_attendance' then '{"late_cancellation": true}'
+    when 'unbilled_sessions' then '{"units": 1}'
     else '{"status": "new"}' end;
 end
 $$;
@@ -438,8 +492,11 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'session_groups' then pg_catalog.jsonb_build_object('end_time', access.at(20))
     when relation = 'session_teams' then pg_catalog.jsonb_build_object('end_time', access.at(22))
     when relation = 'payers' then pg_catalog.jsonb_build_object('name', 'Renamed by ' || of_world)
-    when relation in ('payer_rules', 'payer_modifiers') then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
+    when relation in ('payer_rules', 'payer_modifiers', 'billing_profiles', 'payer_rates') then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation = 'session_charges' then '{"units": 96}'
+    when relation = 'billing_batches' then '{"usage": "production"}'
+    when relation = 'billing_cases' then '{"frequency": "7"}'
+    when relation = 'billing_lines' then '{"units": 96}'
     when relation = 'client_coverages' then pg_catalog.jsonb_build_object('ends_on', current_date + 400)
     when relation in ('client_preferred_hours', 'therapist_availability', 'waitlist_times') then '{"local_end": "19:00"}'
     when relation = 'buffer_rules' then '{"minutes_after": 10}'
@@ -472,6 +529,8 @@ create or replace function access.change(of_world text, relation text) returns j
     when relation = 'mue_limits' then '{"units_per_day": 96}'
     when relation in ('cpt_codes', 'credentials', 'places_of_service') then '{"description": "Renamed"}'
     when relation = 'denied_attempts' then '{"action": "a.b"}'
+    when relation = 'session_attendance' then '{"late_cancellation": true}'
+    when relation = 'unbilled_sessions' then '{"units": 1}'
     else '{"status": "declined"}' end::jsonb
 $$;
 
@@ -559,6 +618,10 @@ begin
 end
 $$;
 
+create or replace function access.endpoint(here text) returns jsonb language sql immutable set search_path = '' as $$
+  select pg_catalog.jsonb_build_object('organization_id', access.id(here), 'endpoint_id', access.id(here || ' endpoint'))
+$$;
+
 create or replace function access.arguments(of_world text, rpc text, scope text) returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   this access.worlds := (select it from access.worlds it where it.world = of_world);
@@ -573,6 +636,9 @@ begin
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));
   end if;
+  if rpc in ('read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions', 'read_missing_notes') then
+    return pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here), 'from', current_date - 90, 'to', current_date));
+  end if;
   return case rpc
     when 'sign_consent' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope), 'form_id', access.id(here || ' unsigned'), 'typed_name', 'A name'))
@@ -580,6 +646,16 @@ begin
       'signature_id', access.target(of_world, 'consent_signatures', scope), 'reason', 'No longer'))
     when 'client_access_report' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
+    when 'save_webhook_endpoint' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'url', 'https://hooks.example.com/new'))
+    when 'rotate_webhook_secret' then pg_catalog.jsonb_build_object('request', access.endpoint(here))
+    when 'read_webhook_endpoints' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'read_webhook_deliveries' then pg_catalog.jsonb_build_object('request', access.endpoint(here))
+    when 'replay_webhook_deliveries' then pg_catalog.jsonb_build_object('request', access.endpoint(here))
+    when 'claim_webhook_deliveries' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'record_webhook_attempt' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'delivery_id', access.id(here), 'lease_id', access.id(here), 'duration_ms', 1, 'status_code', 200))
+    when 'run_job' then '{"job": "make_partitions"}'
     when 'read_access_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'acknowledge_alert' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'alert_id', access.target(of_world, 'access_alerts', scope), 'reason', 'Looked into'))
@@ -601,6 +677,18 @@ begin
     when 'read_authorizations' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
     when 'read_authorization_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
+    when 'supervision_months' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'organization_id', access.id(here), 'month', pg_catalog.to_char(current_date, 'YYYY-MM')))
+    when 'attach_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'session_ids', pg_catalog.jsonb_build_array(access.id(here || ' session to bill'))))
+    when 'void_case' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('case_id', access.id(here || ' case to void')))
+    when 'rebill_case' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'case_id', access.id(here || ' void case'), 'action', 'take_back', 'payer_claim_number', 'P-1'))
+    when 'settle_case' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('case_id', access.id(here || ' sent case'), 'status', 'paid'))
+    when 'create_billing_batch' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'case_ids', pg_catalog.jsonb_build_array(access.id(here || ' case')), 'usage', 'test'))
+    when 'read_billing_batch' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('batch_id', access.id(here || ' batch')))
+    when 'export_billing_batch' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('batch_id', access.id(here || ' batch'), 'claims', 2))
     when 'preview_sessions' then access.arguments(of_world, 'hold_sessions', scope)
     when 'hold_sessions' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'therapist_id', access.id(here || case when mine then ' me' else ' colleague' end), 'client_id', access.id(here || case when mine then ' mine' else ' theirs' end),

@@ -29,7 +29,11 @@ select set_eq(
     'referral_summaries.referral_id', 'referral_summaries.organization_id', 'referral_summaries.reference', 'referral_summaries.status',
     'referral_summaries.client_status', 'referral_summaries.next_session_at', 'referral_summaries.upcoming_sessions',
     'denied_attempts.id', 'denied_attempts.occurred_at', 'denied_attempts.organization_id', 'denied_attempts.actor_id', 'denied_attempts.action',
-    'denied_attempts.code', 'denied_attempts.table_name', 'denied_attempts.request_id'],
+    'denied_attempts.code', 'denied_attempts.table_name', 'denied_attempts.request_id',
+    'session_attendance.session_id', 'session_attendance.organization_id', 'session_attendance.therapist_id', 'session_attendance.client_id', 'session_attendance.service_id',
+    'session_attendance.start_time', 'session_attendance.end_time', 'session_attendance.attendance', 'session_attendance.planned_minutes', 'session_attendance.delivered_minutes', 'session_attendance.cancellation_notice_minutes', 'session_attendance.late_cancellation', 'session_attendance.marked_at',
+    'unbilled_sessions.session_id', 'unbilled_sessions.organization_id', 'unbilled_sessions.therapist_id', 'unbilled_sessions.client_id', 'unbilled_sessions.service_date',
+    'unbilled_sessions.cpt_code', 'unbilled_sessions.modifiers', 'unbilled_sessions.minutes', 'unbilled_sessions.units', 'unbilled_sessions.payer_id', 'unbilled_sessions.warnings'],
   'the views have exactly these columns');
 
 -- acting as Gail

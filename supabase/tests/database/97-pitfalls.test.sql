@@ -79,7 +79,8 @@ select tests.add_note('a note', 'north', 'a session');
 select tests.add_document('a document', 'north');
 
 create temp view operations as
-select proname::text as name from pg_proc where pronamespace = 'public'::regnamespace and proargnames[1] = 'request';
+select proname::text as name from pg_proc where pronamespace = 'public'::regnamespace and proargnames[1] = 'request'
+  and has_function_privilege('authenticated', oid, 'execute');
 create temp table requests (field text, row_label text);
 insert into requests values
   ('therapist_id', 'north rosa'), ('client_id', 'north birch'), ('session_id', 'a session'), ('hold_key', 'a hold'),

@@ -3,7 +3,7 @@
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { AddExceptionData } from "../../../src/lib/availability.ts";
-import { localToInstant } from "../../../src/lib/index.ts";
+import { localToInstant } from "../../../src/lib/timezone.ts";
 import { call, confirm, expectData, hold, time } from "../support/calls.ts";
 import {
   assign,

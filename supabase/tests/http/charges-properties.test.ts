@@ -6,7 +6,7 @@ import { toWire } from "../../../src/lib/casing.ts";
 import { type Charge, type ChargeInput, deriveCharges } from "../../../src/lib/charges.ts";
 import { sql } from "../support/stack.ts";
 
-const RUNS = 150;
+const RUNS = 80;
 const DAYS_A_RUN = 40;
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;

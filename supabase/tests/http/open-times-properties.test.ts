@@ -280,7 +280,7 @@ it("offers exactly what is open, and each of it can be held at once", { timeout:
         }
       });
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 

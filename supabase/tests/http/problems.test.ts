@@ -19,11 +19,11 @@ import { act, createNotesClinic, notes, save, tamper } from "../support/notes.ts
 import { expectLedgerIsSound, sql, stack } from "../support/stack.ts";
 
 /**
- * For every problem code of the contract, a way to meet it. A code without one does not compile. `already_signed` is met
- * over REST only: consents.test.ts.
+ * For every problem code of the contract, a way to meet it. A code without one does not compile. `already_signed` and
+ * `session_billed` are met over REST only: consents.test.ts, billing.test.ts.
  */
 const produce: Record<
-  Exclude<ProblemCode, "internal_error" | "already_signed">,
+  Exclude<ProblemCode, "internal_error" | "already_signed" | "session_billed">,
   (clinic: Clinic) => Promise<Response>
 > = {
   invalid_json: (clinic) => call("sessions-hold", clinic.rosa.user, '{"therapist_id": '),

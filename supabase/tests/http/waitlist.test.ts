@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { fromWire } from "../../../src/lib/casing.ts";
 import { HoldfastError } from "../../../src/lib/index.ts";
 import { answerOffer, joinWaitlist, leaveWaitlist } from "../../../src/lib/waitlist-client.ts";
 import { call, cancel, confirm, expectProblem, hold, holdBody, letExpire, time } from "../support/calls.ts";
@@ -58,17 +59,35 @@ describe("the waitlist through supabase-js and src/lib", () => {
       session: { placeOfService: "12" },
     });
     expect(accepted.entry).toMatchObject({ id: entry.id, status: "booked", offer: null });
-    expect(accepted.session).toMatchObject({
-      id: holdKey,
-      therapistId: clinic.rosa.id,
-      clientId: clinic.aspen,
-      startTime: freed.start_time,
-      status: "scheduled",
-      placeOfService: "12",
-    });
-    const { data: appointments } = await family.from("family_sessions").select("session_id, status");
-    expect(appointments).toEqual([{ session_id: holdKey, status: "scheduled" }]);
+    // No more than the family's own view shows: no codes, units, rooms, therapists' ids or versions.
+    const { data: appointments } = await family.from("family_sessions").select("*");
+    if (!("appointment" in accepted)) throw new Error("a family is told of an appointment");
+    expect(Object.keys(accepted).sort()).toEqual(["appointment", "entry"]);
+    const { startTime, endTime, ...appointment } = accepted.appointment;
+    const { start_time, end_time, ...shown } = appointments?.[0] ?? {};
+    expect(appointment).toEqual(fromWire(shown));
+    expect(appointment).toMatchObject({ sessionId: holdKey, clientId: clinic.aspen, status: "scheduled" });
+    expect([startTime, endTime].map(Date.parse)).toEqual(
+      [start_time, end_time].map((at) => Date.parse(at ?? "")),
+    );
+    expect(Date.parse(startTime)).toBe(Date.parse(freed.start_time));
+    const [row] = await sql`select therapist_id, place_of_service from public.sessions where id = ${holdKey}`;
+    expect(row).toEqual({ therapist_id: clinic.rosa.id, place_of_service: "12" });
     await expectLedgerIsSound();
+  });
+
+  it("who books is told of the whole session when accepting for a client", async () => {
+    const scheduler = await clinic.scheduler.client();
+    const entry = await joinWaitlist(scheduler, request());
+    const freed = await freeTime(42);
+    const [offer] = await offersOf(clinic);
+    const accepted = await answerOffer(scheduler, { holdKey: offer?.id ?? "", answer: "accept" });
+    expect(accepted.entry).toMatchObject({ id: entry.id, status: "booked" });
+    expect("session" in accepted && accepted.session).toMatchObject({
+      id: offer?.id,
+      therapistId: clinic.rosa.id,
+      startTime: freed.start_time,
+    });
   });
 
   it("an offer is declined and passes to the next, who leaves, and nobody has it", async () => {

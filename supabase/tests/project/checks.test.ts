@@ -98,7 +98,9 @@ describe("the database", () => {
       union
       -- What triggers enforce under a constraint's name.
       select unnest(array[
-        'attendance_marks_only_added', 'authorization_entries_only_added', 'client_keys_destroyed_for_good', 'consent_forms_published_text_stays',
+        'attendance_marks_only_added', 'authorization_entries_only_added', 'billing_batches_facts_stay', 'billing_batches_status_transition',
+        'billing_cases_facts_stay', 'billing_cases_status_transition', 'billing_lines_facts_stay', 'billing_lines_status_transition',
+        'sessions_frozen_while_billed', 'client_keys_destroyed_for_good', 'consent_forms_published_text_stays',
         'consent_forms_status_transition', 'consent_signatures_form_published', 'consent_signatures_immutable', 'documents_unchanged',
         'service_consents_form_published', 'services_credentials_known',
         'session_notes_signed_for_good', 'session_note_versions_only_added', 'sessions_status_transition', 'user_roles_revoked_for_good'])`;

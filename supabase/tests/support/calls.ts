@@ -3,6 +3,7 @@ import type { CancelData, ConfirmData, HoldData } from "../../../src/lib/contrac
 import { PROBLEMS, type Problem, type ProblemCode, problemSchema } from "../../../src/lib/problems.ts";
 import { offsetMinutes } from "../../../src/lib/timezone.ts";
 import { type Clinic, TIME_ZONE, type User } from "./clinic.ts";
+import { expectAsDocumented } from "./reference.ts";
 import { sql, stack } from "./stack.ts";
 
 export type FunctionName =
@@ -17,16 +18,17 @@ export type FunctionName =
   | "sessions-preview"
   | "sessions-reschedule"
   | "sessions-series"
-  | "waitlist";
+  | "waitlist"
+  | "webhooks-deliver";
 
-/** A raw call of an Edge Function, as any HTTP client would make it. */
+/** A raw call of an Edge Function, as any HTTP client would make it. Its answer is one that docs/openapi.json documents. */
 export async function call(
   name: FunctionName,
   user: User | null,
   body: unknown,
   headers: Record<string, string> = {},
 ): Promise<Response> {
-  return fetch(`${stack.url}/functions/v1/${name}`, {
+  const response = await fetch(`${stack.url}/functions/v1/${name}`, {
     method: "POST",
     headers: {
       apikey: stack.publishableKey,
@@ -36,6 +38,8 @@ export async function call(
     },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
+  await expectAsDocumented(name, response);
+  return response;
 }
 
 const DAY_MS = 86_400_000;

@@ -3,7 +3,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Database } from "../../../src/lib/database.types.ts";
 import { connect, sql } from "./stack.ts";
 
-const PASSWORD = "correct horse battery staple";
+export const PASSWORD = "correct horse battery staple";
 type Role = "admin" | "internal_ops" | "therapist" | "supervisor";
 
 /** Somebody with a login, signed in over HTTP the first time a token is asked for. */

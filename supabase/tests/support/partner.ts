@@ -11,6 +11,7 @@ import {
 import type { ProblemCode } from "../../../src/lib/problems.ts";
 import { confirm, expectData, expectProblem, hold, time } from "./calls.ts";
 import type { Clinic, User } from "./clinic.ts";
+import { expectAsDocumented } from "./reference.ts";
 import { sql, stack } from "./stack.ts";
 
 export interface Account {
@@ -64,7 +65,7 @@ export function kept({ data, problem }: Answer<Account>): Account {
 }
 
 export async function sync(token: string | null, body: unknown, headers: Record<string, string> = {}) {
-  return fetch(`${stack.url}/functions/v1/partner-sync`, {
+  const response = await fetch(`${stack.url}/functions/v1/partner-sync`, {
     method: "POST",
     headers: {
       "content-type": "application/json",
@@ -73,6 +74,8 @@ export async function sync(token: string | null, body: unknown, headers: Record<
     },
     body: JSON.stringify(body),
   });
+  await expectAsDocumented("partner-sync", response);
+  return response;
 }
 
 export async function enrol(token: string, reference: string): Promise<PartnerEnrolData> {

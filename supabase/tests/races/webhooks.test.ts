@@ -1,0 +1,89 @@
+// Several deliverers at once, some of which crash or fail: every message is delivered, and of a subject never a later one before
+// an earlier is through.
+
+import fc from "fast-check";
+import { afterAll, expect, it } from "vitest";
+import { type Clinic, createClinic } from "../support/clinic.ts";
+import { at, withDatabaseClients } from "../support/concurrency.ts";
+import { sql } from "../support/stack.ts";
+import { addEndpoint, makeDue } from "../support/webhooks.ts";
+
+interface Claim {
+  lease_id: string;
+  deliveries: { id: string; body: string }[];
+}
+
+const clinic: Clinic = await createClinic();
+await addEndpoint(clinic);
+// The waits are the plan's; here it is about the order, so that none is given up.
+afterAll(
+  () => sql`update app.webhook_endpoints set status = 'disabled' where organization_id = ${clinic.id}`,
+);
+
+const fates = fc.infiniteStream(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constant("taken" as const) },
+    { weight: 2, arbitrary: fc.constant("refused" as const) },
+    // Sent, and not recorded.
+    { weight: 1, arbitrary: fc.constant("crash" as const) },
+  ),
+);
+
+it("every message is delivered, in the order of its subject, whatever fails and whoever sends", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(2), { minLength: 1, maxLength: 14 }),
+      fc.array(fates, { minLength: 4, maxLength: 4 }),
+      async (subjects, deliverers) => {
+        const ids = [0, 1, 2].map(() => crypto.randomUUID());
+        for (const subject of subjects) {
+          await sql`select app.emit(${clinic.id}, 'session.moved', ${at(ids, subject)})`;
+        }
+        const planned = await sql<{ id: string; subject: string }[]>`
+          select id, subject_id as subject from app.webhook_deliveries
+          where organization_id = ${clinic.id} and subject_id = any (${ids}) order by event_id`;
+        const taken = new Set<string>();
+        const recorded = new Set<string>();
+        const premature: string[] = [];
+        const sends = new Map<string, number>();
+        const isDone = () => recorded.size === planned.length;
+
+        await withDatabaseClients(4, async (client, index) => {
+          const fate = at(deliverers, index)[Symbol.iterator]();
+          for (let round = 0; round < 200 && !isDone(); round += 1) {
+            const [claimed] = await client<[{ claim: Claim }]>`
+              select app.claim_webhook_deliveries(jsonb_build_object('organization_id', ${clinic.id}::text, 'limit', 3)) as claim`;
+            const { claim } = claimed;
+            for (const { id } of claim.deliveries) {
+              const own = planned.findIndex((delivery) => delivery.id === id);
+              const earlier = planned
+                .slice(0, own)
+                .filter(({ subject }) => subject === planned[own]?.subject);
+              if (earlier.some((delivery) => !taken.has(delivery.id))) premature.push(id);
+              sends.set(id, (sends.get(id) ?? 0) + 1);
+              const outcome = fate.next().value;
+              if (outcome === "crash") continue;
+              if (outcome === "taken") taken.add(id);
+              const [answer] = await client<[{ recorded: boolean }]>`
+                select (app.record_webhook_attempt(jsonb_build_object(
+                  'delivery_id', ${id}::text, 'lease_id', ${claim.lease_id}::text, 'duration_ms', 1,
+                  'status_code', ${outcome === "taken" ? 200 : 500}::integer)) -> 'recorded')::boolean as recorded`;
+              // Not where the lease was over by then: somebody else has sent it again, or will.
+              if (answer.recorded && outcome === "taken") recorded.add(id);
+            }
+            // The waits are over, and so are the leases: also those of deliverers that are only slow.
+            if (index === 0) await makeDue(clinic);
+          }
+        });
+
+        expect(premature).toEqual([]);
+        expect([...sends.keys()].sort()).toEqual(planned.map(({ id }) => id).sort());
+        const [left] = await sql`
+          select count(*)::integer as pending from app.webhook_deliveries
+          where organization_id = ${clinic.id} and subject_id = any (${ids}) and status = 'pending'`;
+        expect(left?.pending).toBe(0);
+      },
+    ),
+    { numRuns: 12 },
+  );
+});
