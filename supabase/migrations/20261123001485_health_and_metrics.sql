@@ -169,11 +169,17 @@ language sql
 stable
 set search_path = ''
 as $$
+  with waiting as (
+    select event.created_at
+    from app.webhook_deliveries delivery
+    join app.outbox_events event on event.id = delivery.event_id
+    where delivery.status = 'pending'
+  )
   select 'outbox_backlog', '{}'::jsonb, count(*)::numeric
-  from app.outbox_events event
+  from waiting
   union all
-  select 'outbox_oldest_seconds', '{}', coalesce(extract(epoch from clock_timestamp() - min(event.created_at)), 0)
-  from app.outbox_events event
+  select 'outbox_oldest_seconds', '{}', coalesce(extract(epoch from clock_timestamp() - min(waiting.created_at)), 0)
+  from waiting
 $$;
 comment on function app.outbox_metrics is 'What waits to be delivered, and for how long the oldest of it.';
 

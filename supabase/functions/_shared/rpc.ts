@@ -64,7 +64,8 @@ export function clientOf(
   if (error) throw error;
   const publishableKey = env.publishableKeys.default ?? Object.values(env.publishableKeys)[0];
   if (publishableKey === undefined) throw new TypeError("no publishable key is configured");
-  return createClient(env.url, "secretKey" in caller ? caller.secretKey : publishableKey, {
+  const key = caller !== "nobody" && "secretKey" in caller ? caller.secretKey : publishableKey;
+  return createClient(env.url, key, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: {
       fetch: ask,

@@ -1,7 +1,7 @@
 -- Health and metrics: what they answer to whom, and that a number follows what it counts.
 -- One snapshot, so that what other files commit meanwhile is not counted.
 begin isolation level repeatable read;
-select plan(26);
+select plan(27);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Health
@@ -115,9 +115,12 @@ insert into app.call_counts (user_id, minute, calls) values
 select cmp_ok(pg_temp.metric('calls_this_minute', '{"by": "users"}'), '>=', 7::numeric, 'calls of this minute are counted');
 select cmp_ok(pg_temp.metric('calls_this_minute', '{"by": "users"}'), '<', 1000000::numeric, 'and of no minute before');
 
+insert into app.webhook_endpoints (organization_id, url) values (tests.id('north'), 'https://hooks.example.com/north');
 select pg_temp.remember();
 select app.emit(tests.id('north'), 'session.confirmed', gen_random_uuid());
-select is(pg_temp.grown('outbox_backlog'), 1::numeric, 'an event in the outbox waits there');
+select is(pg_temp.grown('outbox_backlog'), 1::numeric, 'a message that nobody has taken yet waits');
+select app.emit(tests.id('south'), 'session.confirmed', gen_random_uuid());
+select is(pg_temp.grown('outbox_backlog'), 1::numeric, 'an event that nobody asked to be told of does not');
 insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'note_unreadable');
 select is(pg_temp.grown('access_alerts_open'), 1::numeric, 'an alert is open');
 update public.access_alerts set status = 'acknowledged', acknowledged_reason = 'Looked into' where organization_id = tests.id('north');
