@@ -96,8 +96,8 @@ export const REFUSALS_ELSEWHERE: readonly ProblemCode[] = [
   "session_billed",
 ];
 
-/** Functions that no app calls: jobs do, with the secret key. */
-export const NOT_FOR_APPS: readonly string[] = ["webhooks-deliver"];
+/** Functions that no app calls: monitors do, and jobs with the secret key. */
+export const NOT_FOR_APPS: readonly string[] = ["health", "webhooks-deliver"];
 
 const TAKEN = ["therapist_conflict", "client_conflict", "room_conflict", "therapist_unavailable"] as const;
 const BOOKING = [

@@ -1694,6 +1694,9 @@ isOneToOne: false
 "finish_document":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"health":
+{ Args: Record<PropertyKey, never>; Returns: Json
+                           },
 "hold_sessions":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1738,6 +1741,11 @@ isOneToOne: false
                            },
 "mark_no_show":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"metrics":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "labels": Json,"name": string,"value": number
+            }[]
                            },
 "move_session":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json

@@ -4,9 +4,6 @@
  */
 import { PROBLEM_MEDIA_TYPE, type Problem } from "../../../src/lib/problems.ts";
 
-/** The methods that a function answers, as the Allow header lists them. */
-export const ALLOWED_METHODS = "POST, OPTIONS";
-
 const COMMON_HEADERS = {
   // Any origin: what authenticates is the bearer token, which no browser sends by itself; there are no cookies.
   "Access-Control-Allow-Origin": "*",
@@ -17,7 +14,6 @@ const COMMON_HEADERS = {
 const PREFLIGHT_HEADERS = {
   "Access-Control-Allow-Headers":
     "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id",
-  "Access-Control-Allow-Methods": ALLOWED_METHODS,
   "Access-Control-Max-Age": "86400",
 };
 
@@ -27,11 +23,16 @@ export function requestIdOf(request: Request): string {
   return /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
-/** The answer to a CORS preflight request. */
-export function preflight(requestId: string): Response {
+/** The answer to a CORS preflight request of a function with these methods. */
+export function preflight(requestId: string, allowed: string): Response {
   return new Response(null, {
     status: 204,
-    headers: { ...COMMON_HEADERS, ...PREFLIGHT_HEADERS, "X-Request-Id": requestId },
+    headers: {
+      ...COMMON_HEADERS,
+      ...PREFLIGHT_HEADERS,
+      "Access-Control-Allow-Methods": allowed,
+      "X-Request-Id": requestId,
+    },
   });
 }
 
@@ -48,8 +49,8 @@ export function success(requestId: string, status: number, data: unknown, replay
   });
 }
 
-/** A refusal, with the headers that HTTP wants beside its body: Retry-After, Allow, WWW-Authenticate. */
-export function failure(requestId: string, problem: Problem): Response {
+/** A refusal, with the headers that HTTP wants beside its body: Retry-After, Allow with these methods, WWW-Authenticate. */
+export function failure(requestId: string, problem: Problem, allowed: string): Response {
   const headers = new Headers({
     ...COMMON_HEADERS,
     "Content-Type": PROBLEM_MEDIA_TYPE,
@@ -58,7 +59,7 @@ export function failure(requestId: string, problem: Problem): Response {
   if ("retry_after" in problem && problem.retry_after !== undefined) {
     headers.set("Retry-After", String(Math.ceil(problem.retry_after)));
   }
-  if (problem.code === "method_not_allowed") headers.set("Allow", ALLOWED_METHODS);
+  if (problem.code === "method_not_allowed") headers.set("Allow", allowed);
   if (problem.code === "unauthenticated") headers.set("WWW-Authenticate", "Bearer");
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }

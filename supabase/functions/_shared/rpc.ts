@@ -55,18 +55,22 @@ export async function callRpc(call: RpcCall): Promise<RpcAnswer> {
   return "problem" in answer ? { problem: problemFromRefusal(answer.problem) } : answer;
 }
 
-/** A client that acts as the signed-in user, as nobody for a service account, or as the service role. */
-export function clientOf({ caller, requestId }: Pick<RpcCall, "caller" | "requestId">, ask = fetch) {
+/** A client that acts as the signed-in user, as nobody for a service account and where nobody signs in, or as the service role. */
+export function clientOf(
+  { caller, requestId }: { readonly caller: Caller | "nobody"; readonly requestId: string },
+  ask = fetch,
+) {
   const { data: env, error } = resolveEnv();
   if (error) throw error;
   const publishableKey = env.publishableKeys.default ?? Object.values(env.publishableKeys)[0];
   if (publishableKey === undefined) throw new TypeError("no publishable key is configured");
-  return createClient(env.url, "secretKey" in caller ? caller.secretKey : publishableKey, {
+  const key = caller !== "nobody" && "secretKey" in caller ? caller.secretKey : publishableKey;
+  return createClient(env.url, key, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: {
       fetch: ask,
       headers: {
-        ...("jwt" in caller ? { Authorization: `Bearer ${caller.jwt}` } : {}),
+        ...(caller !== "nobody" && "jwt" in caller ? { Authorization: `Bearer ${caller.jwt}` } : {}),
         "X-Request-Id": requestId,
       },
     },

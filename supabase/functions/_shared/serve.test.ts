@@ -32,7 +32,9 @@ let url: string;
 let sign: (claims?: Record<string, unknown>, expires?: string) => Promise<string>;
 let forge: () => Promise<string>;
 let token: string;
+/** The lines of the log: of what failed on our side, and of everything else. */
 let logged: string[];
+let told: string[];
 
 beforeAll(async () => {
   rest = createServer(async (request, response) => {
@@ -69,6 +71,7 @@ beforeAll(async () => {
   vi.stubEnv("SUPABASE_JWKS", JSON.stringify({ keys: [jwk] }));
   vi.stubEnv("SUPABASE_PUBLISHABLE_KEYS", JSON.stringify({ default: "sb_publishable_test" }));
   vi.spyOn(console, "error").mockImplementation((line: string) => void logged.push(line));
+  vi.spyOn(console, "log").mockImplementation((line: string) => void told.push(line));
 });
 
 afterAll(() => {
@@ -82,6 +85,7 @@ afterAll(() => {
 beforeEach(() => {
   seen = [];
   logged = [];
+  told = [];
   answer = { status: 200, body: { data: DATA, replayed: false } };
 });
 
@@ -226,7 +230,7 @@ describe("who is asking", () => {
     const response = await post();
     vi.stubEnv("SUPABASE_JWKS", keys);
     await problemOf(response, "internal_error");
-    expect(logged).toHaveLength(1);
+    expect(logged.map((line) => JSON.parse(line).cause)).toEqual(["TypeError"]);
   });
 });
 
@@ -357,7 +361,17 @@ describe("what the database says", () => {
     expect(logged.map((line) => JSON.parse(line))).toEqual(
       problem.status < 500
         ? []
-        : [{ level: "error", function: "sessions-hold", request_id: "r1", code: expected, cause: code }],
+        : [
+            {
+              level: "error",
+              function: "sessions-hold",
+              request_id: "r1",
+              status: problem.status,
+              code: expected,
+              cause: code,
+              duration_ms: expect.any(Number),
+            },
+          ],
     );
   });
 

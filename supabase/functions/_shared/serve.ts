@@ -1,6 +1,6 @@
 /**
- * What every Edge Function does, in one place: CORS, method, request id, authentication, idempotency key, body,
- * validation, one RPC as the caller, and the answer.
+ * What every Edge Function that does something does, in one place: authentication, idempotency key, body, validation, one RPC
+ * as the caller, and the answer.
  */
 import type { z } from "zod";
 import { fieldErrors } from "../../../src/lib/fields.ts";
@@ -8,8 +8,9 @@ import { type Problem, toProblem } from "../../../src/lib/problems.ts";
 import { readJson } from "./body.ts";
 import { type Authenticate, signedInUser } from "./callers.ts";
 import type { Asked } from "./occurrences.ts";
-import { failure, preflight, requestIdOf, success } from "./respond.ts";
+import { success } from "./respond.ts";
 import { callRpc, type RpcAnswer, type RpcCall } from "./rpc.ts";
+import { type Reply, traced } from "./traced.ts";
 
 /** Calls an RPC as the caller; the caller's idempotency key goes with the one that has the effect. */
 export type Ask = (
@@ -58,47 +59,35 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Builds a function's fetch handler. Every answer is JSON: `{data}`, or a problem (RFC 9457) for every failure, a
- * defect of ours included. What is logged is never more than request id, function, problem code and SQLSTATE.
+ * defect of ours included.
  */
 export function serve<Schema extends z.ZodType>(spec: FunctionSpec<Schema>) {
-  return async (request: Request): Promise<Response> => {
-    const requestId = requestIdOf(request);
-    try {
-      return await handle(spec, request, requestId);
-    } catch (error) {
-      const problem = toProblem("internal_error");
-      log(spec.name, requestId, problem, nameOf(error));
-      return failure(requestId, problem);
-    }
-  };
+  return traced(spec.name, "POST", (request, requestId) => handle(spec, request, requestId));
 }
 
 async function handle<Schema extends z.ZodType>(
   spec: FunctionSpec<Schema>,
   request: Request,
   requestId: string,
-) {
-  if (request.method === "OPTIONS") return preflight(requestId);
-  if (request.method !== "POST") return failure(requestId, toProblem("method_not_allowed"));
-
+): Promise<Reply> {
   const caller = await (spec.authenticate ?? signedInUser)(request);
-  if (caller === null) return failure(requestId, toProblem("unauthenticated"));
+  if (caller === null) return { problem: toProblem("unauthenticated") };
 
   const idempotencyKey = request.headers.get("idempotency-key");
   if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
-    return failure(requestId, toProblem("idempotency_key_invalid"));
+    return { problem: toProblem("idempotency_key_invalid") };
   }
 
   const body = await readJson(request);
-  if ("problem" in body) return failure(requestId, body.problem);
+  if ("problem" in body) return body;
 
   const parsed = spec.request.safeParse(body.json);
   if (!parsed.success) {
-    return failure(requestId, toProblem("validation_failed", { errors: fieldErrors(parsed.error) }));
+    return { problem: toProblem("validation_failed", { errors: fieldErrors(parsed.error) }) };
   }
 
   const asked = spec.toRpc ? spec.toRpc(parsed.data) : { ask: parsed.data };
-  if ("errors" in asked) return failure(requestId, toProblem("validation_failed", { errors: asked.errors }));
+  if ("errors" in asked) return { problem: toProblem("validation_failed", { errors: asked.errors }) };
 
   const ask: Ask = (rpc, ask, key) =>
     callRpc({
@@ -116,28 +105,18 @@ async function handle<Schema extends z.ZodType>(
         asked.ask,
         "with the caller's idempotency key",
       );
-  if ("data" in answer) return success(requestId, spec.status, answer.data, answer.replayed);
+  if ("data" in answer) {
+    return { response: success(requestId, spec.status, answer.data, answer.replayed) };
+  }
 
-  if (answer.problem.status >= 500) log(spec.name, requestId, answer.problem, answer.sqlstate);
   const { callerField } = spec;
-  return failure(
-    requestId,
-    callerField ? withFields(answer.problem, (field) => callerField(field, parsed.data)) : answer.problem,
-  );
+  const problem = callerField
+    ? withFields(answer.problem, (field) => callerField(field, parsed.data))
+    : answer.problem;
+  return { problem, cause: answer.sqlstate };
 }
 
 function withFields(problem: Problem, spelled: (field: string) => string): Problem {
   if (!("errors" in problem)) return problem;
   return { ...problem, errors: problem.errors.map((error) => ({ ...error, field: spelled(error.field) })) };
-}
-
-/** What kind of error it was. Its message may quote data, so it stays out of the log. */
-function nameOf(error: unknown): string {
-  return error instanceof Error && /^\w{1,40}$/.test(error.name) ? error.name : "Error";
-}
-
-function log(name: string, requestId: string, { code }: Problem, cause: string | undefined) {
-  console.error(
-    JSON.stringify({ level: "error", function: name, request_id: requestId, code, cause: cause ?? null }),
-  );
 }

@@ -147,8 +147,10 @@ select is_empty(
   $$ select name from our_functions
     where has_function_privilege('anon', oid, 'execute')
       -- Whoever has a service token is nobody who is signed in: the function verifies the token first of all.
-      and (schema_name, proname) not in (('public', 'partner_sync'), ('app', 'partner_sync')) $$,
-  'no function is executable by anon but the one that takes service tokens');
+      and (schema_name, proname) not in (('public', 'partner_sync'), ('app', 'partner_sync'))
+      -- Monitors sign in nowhere; what they are told is for everybody.
+      and (schema_name, proname) not in (('public', 'health'), ('app', 'health')) $$,
+  'no function is executable by anon but the one that takes service tokens and the one for monitors');
 select is_empty(
   $$ select our_functions.name from our_functions
     join pg_proc proc on proc.oid = our_functions.oid
@@ -187,9 +189,9 @@ select set_eq(
   'policies and RPCs of users stand on exactly these functions of app');
 select set_eq(
   $$ select schema_name || '.' || proname from our_functions where has_function_privilege('service_role', oid, 'execute') $$,
-  array['app.claim_webhook_deliveries', 'app.record_webhook_attempt', 'app.run_job',
-    'public.claim_webhook_deliveries', 'public.record_webhook_attempt', 'public.run_job'],
-  'the service role calls what clocks and the deliverer of webhooks call, and no other function');
+  array['app.claim_webhook_deliveries', 'app.record_webhook_attempt', 'app.run_job', 'app.metrics',
+    'public.claim_webhook_deliveries', 'public.record_webhook_attempt', 'public.run_job', 'public.metrics'],
+  'the service role calls what clocks, the deliverer of webhooks and monitoring call, and no other function');
 
 create table public.made_later (id integer);
 create function public.made_later() returns integer language sql set search_path = '' as 'select 1';

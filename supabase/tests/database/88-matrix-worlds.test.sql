@@ -709,6 +709,8 @@ begin
     when 'list_service_account_tokens' then pg_catalog.jsonb_build_object('account', access.id(here || ' account'))
     -- The token is the authority, whoever sends it; a token of elsewhere that was never issued is none.
     when 'partner_sync' then pg_catalog.jsonb_build_object('token', of_world || case scope when 'own organization' then ' token' else ' no token' end, 'request', '{"operation": "schedule"}'::jsonb)
+    when 'health' then '{}'
+    when 'metrics' then '{}'
     when 'list_denied_attempts' then pg_catalog.jsonb_build_object('organization', access.id(here), 'until', access.at(99))
     else pg_catalog.jsonb_build_object('organization', access.id(here)) end;
 end

@@ -197,6 +197,8 @@ insert into access.relations (relation, noun, key_column, about) values
   ('claim_webhook_deliveries', 'RPC', null, 'the deliverer of webhooks, with the secret key'),
   ('record_webhook_attempt', 'RPC', null, 'the deliverer of webhooks, with the secret key'),
   ('run_job', 'RPC', null, 'a clock, with the secret key'),
+  ('health', 'RPC', null, 'monitors, who sign in nowhere'),
+  ('metrics', 'RPC', null, 'the operator''s monitoring, with the secret key'),
   ('list_audit_events', 'RPC', null, 'admins'),
   ('list_denied_attempts', 'RPC', null, 'admins; empty for others'),
   ('custom_access_token_hook', 'RPC', null, 'the auth server alone');
@@ -873,6 +875,8 @@ insert into access.lines (relation, command, scope, allowed) values
   ('list_service_account_tokens', 'call', 'other organization', 'nobody'),
   ('partner_sync', 'call', 'own organization', 'anon, signed in'),
   ('partner_sync', 'call', 'other organization', 'nobody'),
+  ('health', 'call', 'any organization', 'anon'),
+  ('metrics', 'call', 'any organization', 'service_role'),
   ('create_service_account', 'call', 'own organization', 'admin'),
   ('create_service_account', 'call', 'other organization', 'nobody'),
   ('rotate_service_account_token', 'call', 'own organization', 'admin'),
@@ -902,6 +906,7 @@ insert into access.lines (relation, command, scope, allowed) values
   ('custom_access_token_hook', 'call', 'own row', 'nobody');
 insert into access.lines (relation, command, scope, allowed)
 select relation, 'execute', 'own organization', case relation when 'custom_access_token_hook' then 'nobody' when 'partner_sync' then 'anon, signed in'
+  when 'health' then 'anon' when 'metrics' then 'service_role'
   when 'claim_webhook_deliveries' then 'service_role' when 'record_webhook_attempt' then 'service_role' when 'run_job' then 'service_role'
   else 'signed in' end
 from access.relations where key_column is null;

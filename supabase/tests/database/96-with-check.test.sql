@@ -82,7 +82,10 @@ declare
 begin
   for target in select name from unmovable loop
     execute format('grant update (organization_id) on public.%I to authenticated', target);
-    execute format('create policy open_for_once on public.%I for update to authenticated using (true) with check (true)', target);
+    -- Not of the rows that other tests are busy with.
+    execute format(
+      'create policy open_for_once on public.%I for update to authenticated using (organization_id in (%L, %L)) with check (true)',
+      target, tests.id('north'), tests.id('south'));
   end loop;
 end
 $$;

@@ -331,7 +331,7 @@ describe("the token", () => {
     }
   });
 
-  it("stands on what anon may do: one function, no table, not a name in app", async () => {
+  it("stands on what anon may do: one function, and the one for monitors, no table, not a name in app", async () => {
     const executable = await sql`
       select pronamespace::regnamespace || '.' || proname as name
       from pg_proc
@@ -340,7 +340,12 @@ describe("the token", () => {
         and not exists (
           select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'e')
       order by 1`;
-    expect(executable.map(({ name }) => name)).toEqual(["app.partner_sync", "public.partner_sync"]);
+    expect(executable.map(({ name }) => name)).toEqual([
+      "app.health",
+      "app.partner_sync",
+      "public.health",
+      "public.partner_sync",
+    ]);
     const readable = await sql`
       select oid::regclass::text as name
       from pg_class

@@ -387,6 +387,7 @@ async function oversight(clinic: NotesClinic): Promise<void> {
     reason: `${MARK} was reached`,
   });
   await askRpc("client_access_report", admin, { client_id: clinic.aspen });
+  expect((await fetch(`${stack.url}/functions/v1/health`)).status).toBe(200);
   const due = { organization_id: clinic.id };
   await expectData(await call("webhooks-deliver", null, due, { ...sent(), apikey: stack.secretKey }), 200);
   for (const list of ["list_audit_events", "list_denied_attempts"]) {

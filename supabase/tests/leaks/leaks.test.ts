@@ -105,7 +105,11 @@ const operations = async () => {
 
 describe("the flows", () => {
   it("are of every Edge Function, every operation and every function that the API has", async () => {
-    const done = new Set(successes.map((exchange) => operationOf(exchange).split(" ")[0]));
+    // What monitors ask takes no body: there is nothing in it to vary, so it is no success to repeat.
+    const asked = recorder.exchanges.filter(({ method, url, status }) => {
+      return method === "GET" && url.startsWith("/functions/v1/") && status < 300;
+    });
+    const done = new Set([...successes, ...asked].map((exchange) => operationOf(exchange).split(" ")[0]));
     const callable = await admin`
       select proname as name
       from pg_proc

@@ -9,6 +9,7 @@ import { sql, stack } from "./stack.ts";
 export type FunctionName =
   | "availability"
   | "documents"
+  | "health"
   | "session-notes"
   | "sessions-availability"
   | "sessions-cancel"

@@ -32,7 +32,8 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     adminDatabaseUrl: _,
     ...stack
   } = await startStack({
-    log: (line) => console.error(line),
+    // Functions tell of each request; what went well would drown the rest.
+    log: (line) => line.startsWith('functions: {"level":"info"') || console.error(line),
     // Two live master keys, so that a test may rotate all keys of the shared database while others go on.
     functionsEnv: { HOLDFAST_NOTE_KEYS: generateKeys(generateKeys(undefined)) },
   });
