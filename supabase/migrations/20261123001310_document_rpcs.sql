@@ -1,4 +1,4 @@
--- The RPCs of documents, as those of 20261123001300_rpcs.sql: thin, and through app.run_operation.
+-- The RPCs of documents, as those of booking: thin, and through app.run_operation.
 
 create function public.request_document(request jsonb, idempotency_key text default null)
 returns jsonb
