@@ -135,6 +135,8 @@ async function reachable(binaries: Binaries, runAs: RunAs, dataDir: string): Pro
   if (await othersMayEnter(native)) return binaries;
   const copy = join(dataDir, "binaries");
   await cp(native, copy, { recursive: true, force: false, verbatimSymlinks: true });
+  // What was installed under a strict umask is as closed as the folder it came from.
+  await promisify(execFile)("chmod", ["-R", "go+rX", copy]);
   return { initdb: join(copy, "bin", "initdb"), postgres: join(copy, "bin", "postgres") };
 }
 
