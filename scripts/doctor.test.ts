@@ -77,7 +77,7 @@ const jobs = (
   insert into cron.job select unnest(array[${commands.map((command) => `'select app.run_job(''${command}'')'`).join(",")}]::text[]), true`;
 const allJobs = [
   ...["alert_authorizations", "deliver_webhooks", "detect_unusual_access", "expire_holds", "forget_old"],
-  ...["make_partitions", "offer_waitlist", "seal_audit"],
+  ...["make_partitions", "offer_waitlist", "seal_audit", "send_insights"],
 ];
 
 const plants: Record<string, [change: string, ...said: string[]]> = {

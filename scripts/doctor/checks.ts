@@ -262,6 +262,7 @@ const jobs = [
   "make_partitions",
   "offer_waitlist",
   "seal_audit",
+  "send_insights",
 ];
 
 const upkeep: Check[] = [

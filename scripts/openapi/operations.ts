@@ -97,7 +97,7 @@ export const REFUSALS_ELSEWHERE: readonly ProblemCode[] = [
 ];
 
 /** Functions that no app calls: monitors do, and jobs with the secret key. */
-export const NOT_FOR_APPS: readonly string[] = ["health", "webhooks-deliver"];
+export const NOT_FOR_APPS: readonly string[] = ["health", "insights-send", "webhooks-deliver"];
 
 const TAKEN = ["therapist_conflict", "client_conflict", "room_conflict", "therapist_unavailable"] as const;
 const BOOKING = [

@@ -1640,6 +1640,9 @@ isOneToOne: false
 "choose_organization":
 { Args: { "organization": string }; Returns: undefined
                            },
+"claim_insights":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "claim_webhook_deliveries":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1792,6 +1795,9 @@ isOneToOne: false
 "read_document":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_insights":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_missing_notes":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1814,6 +1820,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "rebill_case":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"record_insights":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "record_webhook_attempt":
@@ -1850,6 +1859,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "save_coverage":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"save_insights":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "save_note":

@@ -13,6 +13,7 @@ import * as booking from "./client.ts";
 import * as clients from "./clients-client.ts";
 import * as consents from "./consents-client.ts";
 import * as documents from "./documents-client.ts";
+import * as insights from "./insights-client.ts";
 import * as joining from "./join-client.ts";
 import * as charges from "./mue-override-client.ts";
 import * as notes from "./notes-client.ts";
@@ -34,6 +35,7 @@ const NAMESPACES = {
   clients,
   consents,
   documents,
+  insights,
   notes,
   reports,
   series,

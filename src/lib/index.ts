@@ -177,6 +177,13 @@ export {
   type Visitor,
 } from "./guards.ts";
 export { createHoldfast, type Holdfast, type HoldfastOptions } from "./holdfast.ts";
+export {
+  type Insights,
+  type ReadInsightsRequest,
+  readInsights,
+  type SaveInsightsRequest,
+  saveInsights,
+} from "./insights-client.ts";
 export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
 export { type OverriddenMue, type OverrideMueRequest, overrideMue } from "./mue-override-client.ts";
 export { MAX_NOTE_LENGTH, type NoteRequest } from "./notes.ts";

@@ -133,6 +133,7 @@ insert into public.role_permissions (role, permission) values
   ('admin', 'manage_billing'),
   ('admin', 'override_authorization'),
   ('admin', 'archive_clients'),
+  ('admin', 'manage_insights'),
   ('admin', 'manage_roles'),
   ('admin', 'manage_service_accounts'),
   ('admin', 'manage_webhooks'),

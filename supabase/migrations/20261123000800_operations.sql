@@ -74,6 +74,7 @@ begin
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
       when operation ~ 'webhook' then 'webhook_endpoints'
+      when operation ~ '_insights$' then 'insights'
     end,
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);

@@ -32,6 +32,7 @@ begin
     'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts',
     -- A secret is shown once.
     'save_webhook_endpoint', 'rotate_webhook_secret',
+    'read_insights',
     'read_webhook_endpoints', 'read_webhook_deliveries',
     'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions',
     'read_missing_notes', 'supervision_months', 'read_billing_batch')
@@ -118,6 +119,8 @@ begin
         when 'close_authorization' then app.close_authorization(organization, request)
         when 'read_authorizations' then app.read_authorizations(organization, request)
         when 'read_authorization_alerts' then app.read_authorization_alerts(organization, request)
+        when 'read_insights' then app.read_insights(organization, request)
+        when 'save_insights' then app.save_insights(organization, request)
         when 'save_webhook_endpoint' then app.save_webhook_endpoint(organization, request)
         when 'rotate_webhook_secret' then app.rotate_webhook_secret(organization, request)
         when 'read_webhook_endpoints' then app.read_webhook_endpoints(organization, request)

@@ -171,6 +171,7 @@ select set_eq(
     'client_access_report', 'read_access_alerts', 'acknowledge_alert',
     'read_clients', 'read_texts', 'save_client', 'save_coverage',
     'save_authorization', 'close_authorization', 'read_authorizations', 'read_authorization_alerts',
+    'read_insights', 'save_insights',
     'save_webhook_endpoint', 'rotate_webhook_secret', 'read_webhook_endpoints', 'read_webhook_deliveries', 'replay_webhook_deliveries',
     'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions', 'read_missing_notes',
     'supervision_months',
@@ -190,8 +191,9 @@ select set_eq(
 select set_eq(
   $$ select schema_name || '.' || proname from our_functions where has_function_privilege('service_role', oid, 'execute') $$,
   array['app.claim_webhook_deliveries', 'app.record_webhook_attempt', 'app.run_job', 'app.metrics',
+    'app.claim_insights', 'app.record_insights', 'public.claim_insights', 'public.record_insights',
     'public.claim_webhook_deliveries', 'public.record_webhook_attempt', 'public.run_job', 'public.metrics'],
-  'the service role calls what clocks, the deliverer of webhooks and monitoring call, and no other function');
+  'the service role calls what clocks, the senders of webhooks and insights and monitoring call, and no other function');
 
 create table public.made_later (id integer);
 create function public.made_later() returns integer language sql set search_path = '' as 'select 1';

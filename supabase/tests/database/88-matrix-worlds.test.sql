@@ -646,6 +646,10 @@ begin
       'signature_id', access.target(of_world, 'consent_signatures', scope), 'reason', 'No longer'))
     when 'client_access_report' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
+    when 'read_insights' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'save_insights' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id' || '{"enabled": true}')
+    when 'claim_insights' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'record_insights' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('lease_id', access.id(here), 'status_code', 200))
     when 'save_webhook_endpoint' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'organization_id', access.id(here), 'url', 'https://hooks.example.com/new'))
     when 'rotate_webhook_secret' then pg_catalog.jsonb_build_object('request', access.endpoint(here))

@@ -189,6 +189,10 @@ insert into access.relations (relation, noun, key_column, about) values
   ('revoke_service_account', 'RPC', null, 'admins'),
   ('list_service_account_tokens', 'RPC', null, 'admins; empty for others'),
   ('partner_sync', 'RPC', null, 'whoever holds a service token: it is the authority, not who is signed in'),
+  ('read_insights', 'RPC', null, 'admins'),
+  ('save_insights', 'RPC', null, 'admins'),
+  ('claim_insights', 'RPC', null, 'the sender of insights, with the secret key'),
+  ('record_insights', 'RPC', null, 'the sender of insights, with the secret key'),
   ('save_webhook_endpoint', 'RPC', null, 'admins'),
   ('rotate_webhook_secret', 'RPC', null, 'admins'),
   ('read_webhook_endpoints', 'RPC', null, 'admins'),
@@ -883,6 +887,14 @@ insert into access.lines (relation, command, scope, allowed) values
   ('rotate_service_account_token', 'call', 'other organization', 'nobody'),
   ('revoke_service_account', 'call', 'own organization', 'admin'),
   ('revoke_service_account', 'call', 'other organization', 'nobody'),
+  ('read_insights', 'call', 'own organization', 'admin'),
+  ('read_insights', 'call', 'other organization', 'nobody'),
+  ('save_insights', 'call', 'own organization', 'admin'),
+  ('save_insights', 'call', 'other organization', 'nobody'),
+  ('claim_insights', 'call', 'own organization', 'service_role'),
+  ('claim_insights', 'call', 'other organization', 'service_role'),
+  ('record_insights', 'call', 'own organization', 'service_role'),
+  ('record_insights', 'call', 'other organization', 'service_role'),
   ('save_webhook_endpoint', 'call', 'own organization', 'admin'),
   ('save_webhook_endpoint', 'call', 'other organization', 'nobody'),
   ('rotate_webhook_secret', 'call', 'own organization', 'admin'),
@@ -907,6 +919,7 @@ insert into access.lines (relation, command, scope, allowed) values
 insert into access.lines (relation, command, scope, allowed)
 select relation, 'execute', 'own organization', case relation when 'custom_access_token_hook' then 'nobody' when 'partner_sync' then 'anon, signed in'
   when 'health' then 'anon' when 'metrics' then 'service_role'
+  when 'claim_insights' then 'service_role' when 'record_insights' then 'service_role'
   when 'claim_webhook_deliveries' then 'service_role' when 'record_webhook_attempt' then 'service_role' when 'run_job' then 'service_role'
   else 'signed in' end
 from access.relations where key_column is null;

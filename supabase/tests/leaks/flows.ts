@@ -390,6 +390,7 @@ async function oversight(clinic: NotesClinic): Promise<void> {
   expect((await fetch(`${stack.url}/functions/v1/health`)).status).toBe(200);
   const due = { organization_id: clinic.id };
   await expectData(await call("webhooks-deliver", null, due, { ...sent(), apikey: stack.secretKey }), 200);
+  await expectData(await call("insights-send", null, due, { ...sent(), apikey: stack.secretKey }), 200);
   for (const list of ["list_audit_events", "list_denied_attempts"]) {
     await askPlain(list, admin, { organization: clinic.id });
   }
@@ -401,6 +402,8 @@ async function hooks(clinic: NotesClinic): Promise<void> {
   const organization_id = clinic.id;
   const url = "https://hooks.example.com/holdfast";
   const { endpoint_id } = await askRpc("save_webhook_endpoint", admin, { organization_id, url });
+  await askRpc("save_insights", admin, { organization_id, enabled: true });
+  await askRpc("read_insights", admin, { organization_id });
   for (const name of [
     "rotate_webhook_secret",
     "read_webhook_endpoints",

@@ -10,6 +10,7 @@ export type FunctionName =
   | "availability"
   | "documents"
   | "health"
+  | "insights-send"
   | "session-notes"
   | "sessions-availability"
   | "sessions-cancel"
