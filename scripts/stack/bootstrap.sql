@@ -39,6 +39,8 @@ grant anon, authenticated, service_role to postgres with admin option;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 -- Hosted lets postgres write policies on these two through supautils; plain Postgres asks for the table's owner.
 grant supabase_storage_admin, supabase_realtime_admin to postgres;
+-- By supautils on a hosted project: who loads a dump switches triggers off (scripts/backup).
+grant set on parameter session_replication_role to postgres;
 
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
