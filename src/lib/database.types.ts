@@ -1667,6 +1667,9 @@ isOneToOne: false
 "create_billing_batch":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"create_calendar_feed":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "create_service_account":
 { Args: { "expires_at"?: string,"name": string,"organization": string,"scopes": (string)[] }; Returns: Json
                            },
@@ -1783,6 +1786,12 @@ isOneToOne: false
 "read_billing_batch":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_calendar":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_calendar_feeds":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_cancellations":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1838,6 +1847,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "request_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"revoke_calendar_feed":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "revoke_service_account":

@@ -8,6 +8,7 @@ import * as attendance from "./attendance-client.ts";
 import * as authorizations from "./authorizations-client.ts";
 import * as availability from "./availability-client.ts";
 import * as claims from "./billing-client.ts";
+import * as calendar from "./calendar-feeds-client.ts";
 import type { CallOptions } from "./call.ts";
 import * as booking from "./client.ts";
 import * as clients from "./clients-client.ts";
@@ -32,6 +33,7 @@ const NAMESPACES = {
   authorizations,
   availability,
   billing: { ...charges, ...claims },
+  calendar,
   clients,
   consents,
   documents,

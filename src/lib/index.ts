@@ -79,6 +79,19 @@ export {
   type VoidCaseRequest,
   voidCase,
 } from "./billing-client.ts";
+export { calendarFeedUrl } from "./calendar-feeds.ts";
+export {
+  type CalendarFeed,
+  type CalendarFeeds,
+  type CalendarFeedsRequest,
+  type CreateCalendarFeedRequest,
+  type CreatedCalendarFeed,
+  createCalendarFeed,
+  listCalendarFeeds,
+  type RevokeCalendarFeedRequest,
+  type RevokedCalendarFeed,
+  revokeCalendarFeed,
+} from "./calendar-feeds-client.ts";
 export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
 export {

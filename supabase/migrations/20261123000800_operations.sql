@@ -75,6 +75,7 @@ begin
       when operation ~ 'service_account' then 'service_accounts'
       when operation ~ 'webhook' then 'webhook_endpoints'
       when operation ~ '_insights$' then 'insights'
+      when operation ~ '_calendar_feeds?$' then 'calendar_feeds'
     end,
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);
@@ -175,6 +176,7 @@ begin
       from public.session_notes note
       where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
     (select document.organization_id from public.documents document where document.id = (request ->> 'document_id')::uuid),
+    (select feed.organization_id from app.calendar_feeds feed where feed.id = (request ->> 'feed_id')::uuid),
     (select alert.organization_id from public.access_alerts alert where alert.id = (request ->> 'alert_id')::uuid),
     (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end

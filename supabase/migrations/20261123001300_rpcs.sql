@@ -31,7 +31,8 @@ begin
     'report_unreadable_note', 'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records',
     'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts',
     -- A secret is shown once.
-    'save_webhook_endpoint', 'rotate_webhook_secret',
+    'save_webhook_endpoint', 'rotate_webhook_secret', 'create_calendar_feed',
+    'read_calendar_feeds',
     'read_insights',
     'read_webhook_endpoints', 'read_webhook_deliveries',
     'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions',
@@ -126,6 +127,9 @@ begin
         when 'read_webhook_endpoints' then app.read_webhook_endpoints(organization, request)
         when 'read_webhook_deliveries' then app.read_webhook_deliveries(organization, request)
         when 'replay_webhook_deliveries' then app.replay_webhook_deliveries(organization, request)
+        when 'create_calendar_feed' then app.create_calendar_feed(organization, request)
+        when 'revoke_calendar_feed' then app.revoke_calendar_feed(organization, request)
+        when 'read_calendar_feeds' then app.read_calendar_feeds(organization, request)
         when 'read_attendance' then app.read_attendance(organization, request)
         when 'read_cancellations' then app.read_cancellations(organization, request)
         when 'read_utilization' then app.read_utilization(organization, request)

@@ -64,21 +64,21 @@ select app.add_stamps('public.service_account_tokens');
 
 -- Two random uuids are 244 random bits from the same source as gen_random_bytes, which is not to be counted on in a
 -- fixed schema: pgcrypto lives where a project's history has put it. The hash makes of them 32 bytes without a pattern.
-create function app.new_service_token()
+create function app.new_service_token(prefix text default 'hf_')
 returns text
 language plpgsql
 volatile
 set search_path = ''
 as $$
 begin
-  return 'hf_' || rtrim(
+  return prefix || rtrim(
     translate(
       encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'),
       '+/', '-_'),
     '=');
 end
 $$;
-comment on function app.new_service_token is 'A new random token: hf_ and 32 bytes in base64url.';
+comment on function app.new_service_token is 'A new random token: a prefix and 32 bytes in base64url.';
 
 create function app.issue_service_token(organization uuid, account uuid)
 returns jsonb

@@ -56,3 +56,11 @@ export const secretKey: Authenticate = async (request) => {
   const given = request.headers.get("apikey");
   return error || given === null ? null : { secretKey: given };
 };
+
+/** The project itself, for who is no user and comes with what only a function of the project may ask about. */
+export function theProjectItself(): Caller {
+  const { data: env } = resolveEnv();
+  const key = env?.secretKeys.default ?? Object.values(env?.secretKeys ?? {})[0];
+  if (key === undefined) throw new TypeError("no secret key is configured");
+  return { secretKey: key };
+}

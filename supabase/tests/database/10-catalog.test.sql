@@ -173,6 +173,7 @@ select set_eq(
     'save_authorization', 'close_authorization', 'read_authorizations', 'read_authorization_alerts',
     'read_insights', 'save_insights',
     'save_webhook_endpoint', 'rotate_webhook_secret', 'read_webhook_endpoints', 'read_webhook_deliveries', 'replay_webhook_deliveries',
+    'create_calendar_feed', 'revoke_calendar_feed', 'read_calendar_feeds',
     'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions', 'read_missing_notes',
     'supervision_months',
     'attach_sessions', 'void_case', 'rebill_case', 'settle_case', 'create_billing_batch', 'read_billing_batch', 'export_billing_batch',
@@ -192,8 +193,9 @@ select set_eq(
   $$ select schema_name || '.' || proname from our_functions where has_function_privilege('service_role', oid, 'execute') $$,
   array['app.claim_webhook_deliveries', 'app.record_webhook_attempt', 'app.run_job', 'app.metrics',
     'app.claim_insights', 'app.record_insights', 'public.claim_insights', 'public.record_insights',
+    'app.read_calendar', 'public.read_calendar',
     'public.claim_webhook_deliveries', 'public.record_webhook_attempt', 'public.run_job', 'public.metrics'],
-  'the service role calls what clocks, the senders of webhooks and insights and monitoring call, and no other function');
+  'the service role calls what clocks, senders, calendar feeds and monitoring call, and no other function');
 
 create table public.made_later (id integer);
 create function public.made_later() returns integer language sql set search_path = '' as 'select 1';

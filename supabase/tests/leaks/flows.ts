@@ -3,6 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
+import { calendarFeedUrl } from "../../../src/lib/index.ts";
 import { bookPast, past } from "../support/attendance.ts";
 import { authorize, cover } from "../support/authorizations.ts";
 import { createBillingClinic, deliver } from "../support/billing.ts";
@@ -41,11 +42,13 @@ interface Data {
   endpoint_id: string;
   entry: Row;
   exceptions: Row[];
+  feeds: { feed_id: string }[];
   hold_key: string;
   note: Row;
   session: Row;
   sessions: Row[];
   signature_id: string;
+  token: string;
   url: string;
 }
 
@@ -95,6 +98,7 @@ export async function runEveryFlow(): Promise<NotesClinic> {
     consents,
     documents,
     partners,
+    calendars,
     billing,
     oversight,
   ]) {
@@ -371,6 +375,13 @@ async function partners(clinic: NotesClinic): Promise<void> {
   await expectData(await sync(token, { operation: "schedule" }, sent()), 200);
   await askPlain("list_service_account_tokens", clinic.admin, { account: account.account_id });
   await rpc(clinic.admin, "revoke_service_account", { account: account.account_id });
+}
+
+async function calendars(clinic: NotesClinic): Promise<void> {
+  const { token } = await askRpc("create_calendar_feed", clinic.rosa.user, { organization_id: clinic.id });
+  expect(await (await fetch(calendarFeedUrl(stack.url, token))).text()).toContain("BEGIN:VEVENT");
+  const { feeds } = await askRpc("read_calendar_feeds", clinic.rosa.user, { organization_id: clinic.id });
+  await askRpc("revoke_calendar_feed", clinic.rosa.user, { feed_id: feeds[0]?.feed_id });
 }
 
 async function oversight(clinic: NotesClinic): Promise<void> {

@@ -12,6 +12,7 @@ import { type Exchange, type Recorder, startRecorder } from "./recorder.ts";
 import { marksIn, marksInFiles } from "./scan.ts";
 import { hasSucceeded, isProblem, operationOf, type Variant, variantsOf } from "./variants.ts";
 
+const FEED_TOKEN = /hfc_[\w-]{43}/;
 const lines: string[] = [];
 let own: Stack;
 let host: FunctionsHost;
@@ -176,6 +177,12 @@ describe("no mark is", () => {
     const statements = await admin`select query from extensions.pg_stat_statements`;
     expect(statements.length).toBeGreaterThan(100);
     expect(statements.filter(({ query }) => marksIn(query ?? "").length > 0)).toEqual([]);
+  });
+
+  it("of a calendar's address in any log: whoever has it reads the calendar", async () => {
+    expect(recorder.exchanges.some(({ url }) => FEED_TOKEN.test(url))).toBe(true);
+    expect(lines.filter((line) => FEED_TOKEN.test(line))).toEqual([]);
+    expect(FEED_TOKEN.test(await serverLog())).toBe(false);
   });
 
   it("in a column that is not for PHI: audit trail, outbox, alerts and kept answers among them", async () => {

@@ -8,6 +8,7 @@ import { sql, stack } from "./stack.ts";
 
 export type FunctionName =
   | "availability"
+  | "calendar-feed"
   | "documents"
   | "health"
   | "insights-send"
