@@ -306,5 +306,6 @@ export const byHand: Finding[] = [
   hand("backups", "point-in-time recovery on, and a restore tried this quarter"),
   hand("network", "SSL enforced, addresses restricted"),
   hand("settings of Auth", "hook, session limits, confirmations, password rules as in docs/compliance.md"),
+  hand("settings of Realtime", "public access off: docs/realtime.md"),
   hand("note keys", "a copy of HOLDFAST_NOTE_KEYS outside Supabase"),
 ];

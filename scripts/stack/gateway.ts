@@ -5,12 +5,14 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from "node:net";
 import type { StackKeys } from "./keys.ts";
 import type { InnerServer } from "./lite.ts";
+import { type Realtime, refuseUpgrade } from "./realtime.ts";
 import { spellSignedUrls, unwrapUpload } from "./storage.ts";
 import { type AuthSession, HookRefused, InvalidToken, type TokenService } from "./tokens.ts";
 
 /** What the gateway stands in front of. Absent parts answer 503 until the stack has started them. */
 export interface Backends {
   inner?: InnerServer;
+  realtime?: Realtime;
   tokens?: TokenService;
   functions?: { url: string; names: string[] } | undefined;
 }
@@ -49,6 +51,12 @@ export async function startGateway(
       if (!response.headersSent) sendJson(response, 500, { message: "An unexpected error occurred" });
       else response.destroy();
     });
+  });
+  server.on("upgrade", (request, socket, head) => {
+    const { pathname, searchParams } = targetOf(request, "http://127.0.0.1");
+    if (pathname !== "/realtime/v1/websocket") return refuseUpgrade(socket, 404);
+    if (!backends.realtime) return refuseUpgrade(socket, 503);
+    backends.realtime.accept(request, socket, head, searchParams);
   });
   // Longer than any client's own keep-alive, so that no request meets a connection just being closed.
   server.keepAliveTimeout = 65_000;

@@ -15,6 +15,7 @@ import { startGateway } from "./gateway.ts";
 import { loadKeys, type StackKeys } from "./keys.ts";
 import { applySeed, pushMigrations } from "./migrations.ts";
 import { startPostgres } from "./postgres.ts";
+import { startRealtime } from "./realtime.ts";
 import { inUse, markRunning, markStopped } from "./state.ts";
 import { createTokenService } from "./tokens.ts";
 import { startWatchdog } from "./watchdog.ts";
@@ -106,7 +107,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await inner.reloadSchema();
       await reloadOnSchemaChange(admin, () => inner.reloadSchema());
       gateway.backends.inner = inner;
-      gateway.backends.tokens = createTokenService(keys, `${gateway.url}/auth/v1`, admin);
+      const tokens = createTokenService(keys, `${gateway.url}/auth/v1`, admin);
+      const realtime = startRealtime(keys, tokens, admin, server.adminDatabaseUrl, log);
+      undo.push(() => realtime.stop());
+      gateway.backends.tokens = tokens;
+      gateway.backends.realtime = realtime;
       return { databaseUrl: server.databaseUrl, adminDatabaseUrl: server.adminDatabaseUrl };
     };
 

@@ -199,7 +199,7 @@ async function launch(
     timezone: "UTC",
     log_timezone: "UTC",
     shared_preload_libraries: "pg_stat_statements",
-    // Needed by nothing here, but on as hosted has it: a migration that makes a publication must not fail locally.
+    // As hosted has it: Realtime reads the broadcasts from it, and a migration that makes a publication must not fail.
     wal_level: "logical",
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);

@@ -10,6 +10,8 @@ import * as availability from "./availability-client.ts";
 import * as claims from "./billing-client.ts";
 import * as calendar from "./calendar-feeds-client.ts";
 import type { CallOptions } from "./call.ts";
+import { type ChangeOptions, type ChangeSubscription, subscribeToChanges } from "./change-feed.ts";
+import type { Change, ChangeTarget } from "./changes.ts";
 import * as booking from "./client.ts";
 import * as clients from "./clients-client.ts";
 import * as consents from "./consents-client.ts";
@@ -65,6 +67,19 @@ export type HoldfastOptions = Pick<RetryOptions, "maxAttempts" | "maxWaitSeconds
 export type Holdfast = {
   readonly [Name in keyof typeof NAMESPACES]: Namespace<(typeof NAMESPACES)[Name]>;
 } & {
+  readonly changes: {
+    /**
+     * Listens to a calendar: an organization's for who runs its schedule, a therapist's for the therapist and who supervises, a
+     * client's for the family. A change says where to look; read it again, also at each `live` and `resync`.
+     *
+     * @throws HoldfastError `validation_failed` for a target that is none. A refusal is told by `onStatus`.
+     */
+    subscribe(
+      target: ChangeTarget,
+      onChange: (change: Change) => void,
+      options?: ChangeOptions,
+    ): ChangeSubscription;
+  };
   /** Milliseconds since 1970 by the server's clock, as the last answer of an Edge Function told it. */
   now(): number;
   /** Calls `onTick` each second with the whole seconds that a hold still has, by the server's clock, until 0. Returns what stops it. */
@@ -93,6 +108,9 @@ export function createHoldfast(
   ]);
   return {
     ...Object.fromEntries(namespaces),
+    changes: {
+      subscribe: (target, onChange, options) => subscribeToChanges(supabase, target, onChange, options),
+    },
     now: () => serverNow(supabase),
     countdown: (hold, onTick) => holdCountdown(hold, onTick, () => serverNow(supabase)),
   };

@@ -94,6 +94,8 @@ export {
 } from "./calendar-feeds-client.ts";
 export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
+export type { ChangeOptions, ChangeStatus, ChangeSubscription } from "./change-feed.ts";
+export type { Change, ChangeTarget } from "./changes.ts";
 export {
   type Charge,
   type ChargeInput,

@@ -184,6 +184,7 @@ select set_eq(
   $$ select proname::text from our_functions where schema_name <> 'public' and has_function_privilege('authenticated', oid, 'execute') $$,
   array['caller', 'org_ids', 'org_ids_with_role', 'org_ids_with_permission', 'user_has_role_for_org', 'is_super_admin',
     'org_ids_needing_second_factor', 'my_therapist_ids', 'caseload_therapist_ids', 'my_client_ids', 'reviewed_client_ids',
+    'audible_topic',
     'uploadable_paths',
     'is_billed',
     'guarded_client_ids', 'family_clients', 'family_sessions', 'referral_summaries', 'denied_attempts', 'choose_organization', 'break_glass',

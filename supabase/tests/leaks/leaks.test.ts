@@ -185,7 +185,8 @@ describe("no mark is", () => {
     expect(FEED_TOKEN.test(await serverLog())).toBe(false);
   });
 
-  it("in a column that is not for PHI: audit trail, outbox, alerts and kept answers among them", async () => {
+  it("in a column that is not for PHI: audit trail, outbox, alerts, broadcasts and kept answers among them", async () => {
+    expect(await admin`select event from realtime.messages limit 1`).toHaveLength(1);
     expect(await leakyColumns(admin)).toEqual([]);
   });
 
