@@ -183,6 +183,32 @@ as $$
 $$;
 comment on function app.outbox_metrics is 'What waits to be delivered, and for how long the oldest of it.';
 
+create function app.job_metrics()
+returns table (name text, labels jsonb, value numeric)
+language sql
+stable
+set search_path = ''
+as $$
+  -- A job that never went well is overdue from the start.
+  select 'jobs_overdue', jsonb_build_object('job', job.name), (
+      coalesce(last_run.started_at, '-infinity') < clock_timestamp() - 2 * job.every - interval '1 minute')::integer
+  from app.jobs job
+  left join lateral (
+    select run.started_at
+    from app.job_runs run
+    where run.job = job.name and run.outcome = 'ok'
+    order by run.started_at desc
+    limit 1) last_run on true
+  union all
+  select 'job_failures_last_day', jsonb_build_object('job', job.name), count(run.id)
+  from app.jobs job
+  left join app.job_runs run
+    on run.job = job.name and run.outcome = 'failed' and run.started_at > clock_timestamp() - interval '1 day'
+  group by job.name
+$$;
+comment on function app.job_metrics is
+  'By job: 1 where none went well for twice as long as it waits, and how many runs of the last day failed.';
+
 create function app.database_metrics()
 returns table (name text, labels jsonb, value numeric)
 language sql
@@ -235,6 +261,8 @@ as $$
     select it.name, it.labels, it.value from app.trail_metrics() it
     union all
     select it.name, it.labels, it.value from app.outbox_metrics() it
+    union all
+    select it.name, it.labels, it.value from app.job_metrics() it
     union all
     select it.name, it.labels, it.value from app.database_metrics() it
   ) metric
