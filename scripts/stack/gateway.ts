@@ -33,6 +33,9 @@ export interface StackHealth {
 
 const maxBodyBytes = 64 * 1024 * 1024;
 
+/** What the services know; others `fetch` would not even take. */
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
 /** Auth endpoints that a browser opens by itself, without an API key. */
 const keylessAuth = /^\/auth\/v1\/(callback|authorize|verify|\.well-known\/|health$)/;
 
@@ -78,6 +81,8 @@ export async function startGateway(
     const service = path.match(/^\/(auth|rest|storage)\/v1(\/|$)/)?.[1];
     if (!service) return sendJson(response, 404, { message: "no Route matched with those values" });
     if (request.method === "OPTIONS") return preflight(request, response);
+    if (!METHODS.includes(request.method ?? ""))
+      return sendJson(response, 405, { message: "Method not allowed" });
     if (path === "/auth/v1/.well-known/jwks.json") {
       response.setHeader("cache-control", "public, max-age=600");
       return sendJson(response, 200, keys.jwks);

@@ -107,6 +107,13 @@ for (const method of ["error", "warn"] as const) {
 
 /** Of the errors it does not know, exclusion and check violations among them, the inner server keeps no code. PostgREST does. */
 async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promise<Response> {
+  // Its driver, and not the database, has seen that an argument is not of its type.
+  if (refusal?.code.startsWith("ERR_")) {
+    return Response.json(
+      { code: "22P02", message: "invalid input syntax", details: null, hint: null },
+      { status: 400 },
+    );
+  }
   if (answer.status !== 500 || !refusal) return answer;
   const body: unknown = await answer.clone().json();
   if ((body as { code?: unknown }).code !== "SUP") return answer;

@@ -16,9 +16,7 @@ set enable_seqscan = off
 as $$
 declare
   organization uuid;
-  -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
-  request_hash bytea := sha256(convert_to((request - case operation
-    when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id,proof}'::text[] else '{}' end)::text, 'UTF8'));
+  request_hash bytea;
   data jsonb;
   refusal text;
 begin
@@ -42,6 +40,12 @@ begin
   end if;
 
   begin
+    if jsonb_typeof(request) is distinct from 'object' then
+      perform app.refuse_field('body', 'invalid_type', 'Must be an object.');
+    end if;
+    -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
+    request_hash := sha256(convert_to((request - case operation
+      when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id,proof}'::text[] else '{}' end)::text, 'UTF8'));
     organization := app.target_organization(request);
     perform app.admit_caller(organization, operation in ('read_clients', 'read_texts'));
     if idempotency_key is not null then
@@ -163,7 +167,7 @@ begin
         null;
       -- What a direct caller of the RPC may send and the functions' schemas do not let through. Raised, it would
       -- carry the row.
-      when data_exception or check_violation or not_null_violation then
+      when data_exception or program_limit_exceeded or statement_too_complex or check_violation or not_null_violation then
         get stacked diagnostics refusal = constraint_name;
         return app.refusal(organization, operation, app.impossible_value(refusal));
     end;

@@ -336,7 +336,7 @@ begin
     when sqlstate 'HF000' then
       get stacked diagnostics refusal = pg_exception_detail;
       return app.partner_refusal(account.organization_id, account.id, operation, refusal::jsonb);
-    when data_exception or check_violation or not_null_violation then
+    when data_exception or program_limit_exceeded or statement_too_complex or check_violation or not_null_violation then
       get stacked diagnostics refusal = constraint_name;
       return app.partner_refusal(account.organization_id, account.id, operation, app.impossible_value(refusal));
   end;
