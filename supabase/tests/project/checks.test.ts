@@ -30,6 +30,8 @@ async function run(command: string, ...args: string[]): Promise<string> {
 describe("the code", () => {
   it("is linted and formatted", () => run("biome", "ci", "--error-on-warnings", "."));
   it("type-checks under Node", () => run("tsc", "--project", "."));
+  it("type-checks in a browser: the page, without Node's types", () =>
+    run("tsc", "--project", "src/page", "--noEmit"));
   it("type-checks under Deno", () => {
     const functions = readdirSync(`${root}supabase/functions`)
       .map((name) => `supabase/functions/${name}/index.ts`)
