@@ -222,6 +222,7 @@ create table public.session_holds (
   time_zone text not null references app.time_zones (name),
   slot_id uuid not null generated always as (coalesce(group_id, team_id, session_id, id)) stored,
   status text not null default 'held',
+  open_offer_to uuid generated always as (case status when 'held' then waitlist_entry_id end) stored,
   expires_at timestamptz not null,
   status_changed_at timestamptz not null,
   status_changed_by uuid,
@@ -263,11 +264,16 @@ create table public.session_holds (
   constraint session_holds_at_most_900_seconds check (
     expires_at <= created_at + case when waitlist_entry_id is null then interval '900 seconds' else interval '48 hours' end),
   constraint session_holds_status_known check (status in ('held', 'confirmed', 'released', 'expired'))
-) with (fillfactor = 85);
+)
+-- Room for the one update of every hold, where it ends: of a batch, all in one transaction.
+with (fillfactor = 50);
 comment on table public.session_holds is
   'A promise of time to whoever created the row (created_by), for 30 to 900 seconds; or an offer to who waits for it, for '
   'up to 48 hours. Rows stay when the hold ends.';
 comment on column public.session_holds.waitlist_entry_id is 'The entry of the waitlist that this time is offered to.';
+comment on column public.session_holds.open_offer_to is
+  'The entry that it is a live offer to. A column and not the index''s predicate: no index covers the status of a hold, so that '
+  'confirming one is a HOT update.';
 comment on column public.session_holds.batch_key is 'The key of the whole request; equal to id when it held one time only.';
 comment on column public.session_holds.session_id is 'The session being moved: its own claim does not stand in the way.';
 create index session_holds_batch_key_idx on public.session_holds (batch_key);
@@ -281,8 +287,8 @@ create index session_holds_team_idx on public.session_holds (organization_id, te
 create index session_holds_series_idx on public.session_holds (organization_id, series_id) where series_id is not null;
 create index session_holds_waitlist_entry_idx on public.session_holds (organization_id, waitlist_entry_id)
   where waitlist_entry_id is not null;
-create unique index session_holds_one_offer_per_entry_idx on public.session_holds (waitlist_entry_id)
-  where waitlist_entry_id is not null and status = 'held';
+create unique index session_holds_one_offer_per_entry_idx on public.session_holds (open_offer_to)
+  where open_offer_to is not null;
 create index session_holds_room_idx on public.session_holds (organization_id, room_id) where room_id is not null;
 select app.add_stamps('public.session_holds', 'status');
 

@@ -138,22 +138,40 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  found uuid;
 begin
   -- The first of these that names a row decides; that the others are of the same organization is the operation's to check.
-  return coalesce(
-    (select therapist.organization_id
+  -- Those that bookings name first and each by itself, since all of a query is made ready whatever it comes to need.
+  if request ?| '{therapist_id,therapist_ids}' then
+    found := (
+      select therapist.organization_id
       from public.therapists therapist
-      where therapist.id = coalesce(request ->> 'therapist_id', request -> 'therapist_ids' ->> 0)::uuid),
-    (select client.organization_id
+      where therapist.id = coalesce(request ->> 'therapist_id', request -> 'therapist_ids' ->> 0)::uuid);
+  end if;
+  if found is null and request ?| '{client_id,client_ids}' then
+    found := (
+      select client.organization_id
       from public.clients client
-      where client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid),
-    (select session.organization_id
+      where client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid);
+  end if;
+  if found is null and request ?| '{session_id,session_ids}' then
+    found := (
+      select session.organization_id
       from public.sessions session
-      where session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid),
-    (select hold.organization_id
+      where session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid);
+  end if;
+  if found is null and request ? 'hold_key' then
+    found := (
+      select hold.organization_id
       from public.session_holds hold
       where (request ->> 'hold_key')::uuid in (hold.id, hold.batch_key)
-      limit 1),
+      limit 1);
+  end if;
+  if found is not null then
+    return found;
+  end if;
+  return coalesce(
     (select series.organization_id from public.session_series series where series.id = (request ->> 'series_id')::uuid),
     (select slot.organization_id from public.session_groups slot where slot.id = (request ->> 'group_id')::uuid),
     (select slot.organization_id from public.session_teams slot where slot.id = (request ->> 'team_id')::uuid),
