@@ -497,11 +497,33 @@ begin
     jsonb_strip_nulls(jsonb_build_object(
       'conflicts', conflicts,
       'retry_after', app.retry_after(conflicts),
-      'alternatives', case
-        when alone and app.is_of_time(conflicts) then app.alternatives(blocked, app.times_besides(bookings, blocked.index), ignoring)
-        else '[]'
-      end)));
+      'alternatives_to', case when alone and app.is_of_time(conflicts) then jsonb_build_object(
+        'booking', blocked, 'besides', app.times_besides(bookings, blocked.index), 'ignoring', ignoring) end)));
 end
 $$;
 comment on function app.refuse_conflicts is
-  'Refuses bookings that are to be made together, for the first conflict, with all conflicts and the nearest open times.';
+  'Refuses bookings that are to be made together, for the first conflict, with all conflicts. The nearest open times are '
+  'looked for once the refusal has undone the operation (app.with_alternatives): until then others wait for its subjects.';
+
+create function app.with_alternatives(problem jsonb)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  sought constant jsonb := problem -> 'alternatives_to';
+begin
+  if not problem ? 'conflicts' then
+    return problem;
+  end if;
+  return problem - 'alternatives_to' || jsonb_build_object('alternatives', case
+    when sought is null then '[]'
+    else app.alternatives(
+      jsonb_populate_record(null::app.booking, sought -> 'booking'), (sought ->> 'besides')::tstzmultirange,
+      array(select slot.id::uuid from jsonb_array_elements_text(sought -> 'ignoring') slot (id)))
+  end);
+end
+$$;
+comment on function app.with_alternatives is
+  'The problem of app.refuse_conflicts with the nearest open times; any other as it is.';
