@@ -36,7 +36,13 @@ describe("the code", () => {
     const functions = readdirSync(`${root}supabase/functions`)
       .map((name) => `supabase/functions/${name}/index.ts`)
       .filter((path) => existsSync(root + path));
-    return run("deno", "check", ...functions, "scripts/stack/functions-host.ts");
+    return run(
+      "deno",
+      "check",
+      ...functions,
+      "scripts/bench/function-host.ts",
+      "scripts/stack/functions-host.ts",
+    );
   });
 
   it("can be installed on every platform: the lock has every optional package that a dependency names", () => {
