@@ -96,7 +96,7 @@ const exceptions = `
  * six hours of eight on average, with gaps of half an hour to two. Each with a client of the therapist's own.
  */
 const fullClinic = `
-  update public.organizations set calls_per_minute = 100000 where id = ${organization};
+  update public.organizations set calls_per_minute = 100000, total_calls_per_minute = 1000000 where id = ${organization};
 
   create temporary table searched as
     select number as t, md5('therapist ' || number)::uuid as therapist_id

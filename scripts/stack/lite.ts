@@ -43,7 +43,13 @@ export function createInnerServer(
       max: 32,
       onnotice: () => {},
       types: { json: json(114), jsonb: json(3802) },
-      connection: { application_name: "holdfast-api", search_path: searchPath },
+      // The time limits as PostgREST has them of its roles on hosted.
+      connection: {
+        application_name: "holdfast-api",
+        search_path: searchPath,
+        statement_timeout: 8_000,
+        lock_timeout: 8_000,
+      },
     },
   });
   // At its first sight of row level security it grants ALL on every table to anon and authenticated, which would undo

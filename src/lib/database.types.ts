@@ -713,14 +713,14 @@ isOneToOne: false
                   ]
                 },"organizations": {
                   Row: {
-                    "calls_per_minute": number,"cancellation_notice_hours": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"requires_mfa": boolean,"time_zone": string,"updated_at": string,"updated_by": string | null,"waitlist_offer_minutes": number
+                    "calls_per_minute": number,"cancellation_notice_hours": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"requires_mfa": boolean,"time_zone": string,"total_calls_per_minute": number,"updated_at": string,"updated_by": string | null,"waitlist_offer_minutes": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"requires_mfa"?: boolean,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
+                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"requires_mfa"?: boolean,"time_zone": string,"total_calls_per_minute"?: number,"updated_at": string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
                   }
                   Update: {
-                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"requires_mfa"?: boolean,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
+                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"requires_mfa"?: boolean,"time_zone"?: string,"total_calls_per_minute"?: number,"updated_at"?: string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
                   }
                   Relationships: [
                     

@@ -13,6 +13,8 @@ set search_path = ''
 set timezone = 'UTC'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+-- Who waits for a lock keeps a connection that others need: sooner given up than at the end of the statement's time.
+set lock_timeout = '5s'
 as $$
 declare
   organization uuid;
@@ -62,7 +64,7 @@ begin
   end;
 
   -- Outside the blocks that are undone: a refused call counts, only a replay does not.
-  data := app.count_call(organization, operation);
+  data := app.count_call(organization, operation, is_admitted => refusal is null);
   if data is not null then
     return data;
   elsif refusal is not null then

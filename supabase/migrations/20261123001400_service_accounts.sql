@@ -211,6 +211,7 @@ language plpgsql
 security definer
 set search_path = ''
 set timezone = 'UTC'
+set lock_timeout = '5s'
 as $$
 declare
   organization uuid;
@@ -228,7 +229,7 @@ begin
       from public.service_accounts account
       where account.id = (request ->> 'account_id')::uuid)
   end;
-  data := app.count_call(organization, operation);
+  data := app.count_call(organization, operation, is_admitted => organization = any (app.org_ids()));
   if data is not null then
     return data;
   end if;

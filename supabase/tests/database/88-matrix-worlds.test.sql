@@ -36,8 +36,8 @@ declare
 begin
   perform access.add_login(world || ' newcomer login');
   insert into access.worlds values (world, run || ' elsewhere', persona, login);
-  insert into public.organizations (id, name, time_zone, requires_mfa, calls_per_minute)
-  values (org, world, 'UTC', persona = 'admin at aal1', 100000);
+  insert into public.organizations (id, name, time_zone, requires_mfa, calls_per_minute, total_calls_per_minute)
+  values (org, world, 'UTC', persona = 'admin at aal1', 100000, 1000000);
 
   insert into public.user_roles (id, organization_id, user_id, role)
   values (access.id(world || ' colleague role'), org, colleague, 'therapist');
