@@ -33,6 +33,8 @@ export interface StackOptions {
   functions?: boolean;
   /** Run the jobs by the clock. Default false, so that a test says itself what happens when. */
   clock?: boolean;
+  /** More settings of Postgres, those that only a start can change among them. */
+  settings?: Record<string, string>;
   /** Told of progress and of what the functions write, a line at a time. */
   log?: (line: string) => void;
   /** More environment for the Edge Functions, as `supabase secrets set` gives it. */
@@ -87,7 +89,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       // Loaded while Postgres starts: the largest module of all.
       const lite = import("./lite.ts");
       lite.catch(() => {});
-      const server = await startPostgres({ dataDir, port: options.ports?.db, temporary, watchdog });
+      const { settings } = options;
+      const server = await startPostgres({ dataDir, port: options.ports?.db, temporary, settings, watchdog });
       undo.push(() => server.stop());
       log("Postgres is up");
       const { createInnerServer } = await lite;

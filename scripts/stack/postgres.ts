@@ -27,6 +27,8 @@ export interface PostgresOptions {
   port?: number | undefined;
   /** The data will not be kept: initdb need not wait for the disk. */
   temporary: boolean;
+  /** More settings of the server, as on its command line. */
+  settings?: Record<string, string> | undefined;
   watchdog: Watchdog;
 }
 
@@ -201,6 +203,7 @@ async function launch(
     shared_preload_libraries: "pg_stat_statements",
     // As hosted has it: Realtime reads the broadcasts from it, and a migration that makes a publication must not fail.
     wal_level: "logical",
+    ...options.settings,
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const child = spawn(binaries.postgres, ["-D", cluster, "-p", String(port), ...flags], {

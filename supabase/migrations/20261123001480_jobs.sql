@@ -149,7 +149,7 @@ declare
   due integer := (
     select count(*)
     from app.webhook_deliveries delivery
-    where delivery.status = 'pending' and delivery.next_attempt_at <= clock_timestamp());
+    where delivery.status = 'pending' and delivery.next_attempt_at <= (select clock_timestamp()));
 begin
   if due > 0 then
     perform app.wake_function('webhooks-deliver');
@@ -192,7 +192,7 @@ begin
   where (organization_id, user_id, operation, key) in (
     select it.organization_id, it.user_id, it.operation, it.key
     from public.idempotency_keys it
-    where it.expires_at <= clock_timestamp()
+    where it.expires_at <= (select clock_timestamp())
     limit at_most
     for update skip locked);
   get diagnostics deleted = row_count;
@@ -200,7 +200,7 @@ begin
   delete from app.webhook_deliveries
   where id in (
     select it.id from app.webhook_deliveries it
-    where it.status <> 'pending' and it.ended_at < clock_timestamp() - interval '30 days'
+    where it.status <> 'pending' and it.ended_at < (select clock_timestamp() - interval '30 days')
     limit at_most
     for update skip locked);
   get diagnostics deleted = row_count;
@@ -208,7 +208,7 @@ begin
   delete from app.outbox_events
   where id in (
     select it.id from app.outbox_events it
-    where it.created_at < clock_timestamp() - interval '30 days'
+    where it.created_at < (select clock_timestamp() - interval '30 days')
       and not exists (
         select from app.webhook_deliveries delivery
         where delivery.organization_id = it.organization_id and delivery.event_id = it.id)

@@ -59,7 +59,11 @@ set search_path = ''
 as $$
   select 'holds', jsonb_build_object('state', state.name), count(distinct claim.claim_id)
   from (values ('active', false), ('expired_unswept', true)) state (name, is_past)
-  left join public.calendar_claims claim on (claim.expires_at <= clock_timestamp()) = state.is_past
+  left join (
+    select claim_id, expires_at <= clock_timestamp() as is_past
+    from public.calendar_claims
+    where expires_at is not null
+  ) claim on claim.is_past = state.is_past
   group by state.name
   union all
   -- Each organization's own today.
