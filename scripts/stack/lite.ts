@@ -129,6 +129,7 @@ async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promis
 
 /** PostgREST's table of HTTP statuses, for the classes that the inner server leaves out. */
 function statusOf(sqlstate: string): number {
-  if (sqlstate.startsWith("53")) return 503;
+  // The driver's own words for a database that does not answer (ECONNREFUSED) are no SQLSTATE.
+  if (sqlstate.startsWith("53") || !/^[0-9A-Z]{5}$/.test(sqlstate)) return 503;
   return /^(08|09|25|28|2D|38|39|3B|40|54|55|57|58|F0|HV|XX)/.test(sqlstate) ? 500 : 400;
 }

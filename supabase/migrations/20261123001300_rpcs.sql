@@ -25,6 +25,10 @@ begin
   if app.caller() is null then
     return app.refusal(null, operation, '{"code": "unauthenticated"}');
   end if;
+  -- Asked before a save, and the save may be done already.
+  if operation = 'prepare_note' and idempotency_key is not null then
+    request := request || jsonb_build_object('saved_under', idempotency_key);
+  end if;
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
     'find_open_times', 'preview_sessions', 'read_consents', 'read_clients', 'read_texts', 'prepare_note', 'read_note',

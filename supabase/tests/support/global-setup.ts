@@ -30,6 +30,7 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
   const {
     stop,
     adminDatabaseUrl: _,
+    crash: __,
     ...stack
   } = await startStack({
     // Functions tell of each request; what went well would drown the rest.
