@@ -1,9 +1,9 @@
 // `npm run plans`: the tests of plans at the size of a large network, without anything that is made dear. Keeps docs/plans.md.
 
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { startVitest } from "vitest/node";
-import { replaceBlock } from "./bench/harness.ts";
+import { replaceBlock } from "./bench/page.ts";
 import { describe } from "./plans/report.ts";
 
 const { values } = parseArgs({ options: { rows: { type: "string", default: "1000000" } } });
@@ -21,5 +21,6 @@ await rm(report, { force: true });
 if (json) {
   const text = describe(JSON.parse(json));
   process.stdout.write(`${text}\n`);
-  await replaceBlock(new URL("../docs/plans.md", import.meta.url), "plans", text);
+  const page = new URL("../docs/plans.md", import.meta.url);
+  await writeFile(page, replaceBlock(await readFile(page, "utf8"), "plans", text));
 }

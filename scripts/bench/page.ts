@@ -36,10 +36,10 @@ export function render(
 }
 
 /** Puts `text` between `<!-- name:start -->` and `<!-- name:end -->` of a page; what stands around them stays. */
-function replaceBlock(page: string, name: string, text: string): string {
+export function replaceBlock(page: string, name: string, text: string): string {
   const [start, end] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
   const [from, to] = [page.indexOf(start), page.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/benchmarks.md has no markers ${start} … ${end}`);
+  if (from < 0 || to < from) throw new Error(`the page has no markers ${start} … ${end}`);
   return `${page.slice(0, from + start.length)}\n${text.trim()}\n${page.slice(to)}`;
 }
 

@@ -44,8 +44,8 @@ export async function buildWorld(sql: Sql): Promise<World> {
 async function buildClinic(sql: Sql, word: string): Promise<Clinic> {
   const id = randomUUID();
   await sql`
-    insert into public.organizations (id, name, time_zone, calls_per_minute)
-    values (${id}, ${`Clinic ${id}`}, 'UTC', 100000)`;
+    insert into public.organizations (id, name, time_zone, calls_per_minute, total_calls_per_minute)
+    values (${id}, ${`Clinic ${id}`}, 'UTC', 100000, 1000000)`;
   const people: People = {
     admin: await addUser(sql, id, "admin"),
     internal_ops: await addUser(sql, id, "internal_ops"),

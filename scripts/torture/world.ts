@@ -52,8 +52,8 @@ export async function makeClinics(sql: Sql, { clinics }: Scale): Promise<Clinic[
 async function makeClinic(sql: Sql): Promise<Clinic> {
   const id = randomUUID();
   await sql`
-    insert into public.organizations (id, name, time_zone, calls_per_minute)
-    values (${id}, ${`Clinic ${id}`}, ${TIME_ZONE}, 100000)`;
+    insert into public.organizations (id, name, time_zone, calls_per_minute, total_calls_per_minute)
+    values (${id}, ${`Clinic ${id}`}, ${TIME_ZONE}, 100000, 1000000)`;
   await sql`
     insert into public.services (organization_id, service_code, name, cpt_code, client_lane, is_group)
     values (${id}, '97153', 'Direct', '97153', 0, false), (${id}, '97155', 'Supervision', '97155', 1, false),
