@@ -1,6 +1,7 @@
 // The commands that pages name: whether there is such a command, with such options.
 
 import { readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { projectPath } from "../stack/paths.ts";
 import { blocksOf, textOf } from "./blocks.ts";
 
@@ -39,16 +40,24 @@ function npmFault([verb = "", ...words]: string[]): string | undefined {
     verb === "run" ? words.filter((word) => word !== "--silent") : [verb, ...words];
   const script = scripts[name];
   if (!script) return `no script ${name}`;
-  // A script says in its own text what it takes. A first word is a command of its own, or the name of a file.
+  // A script says what it takes, or a file that it imports. A first word is a command of its own, or the name of a file.
   const path = script.replace("tsx ", "");
   if (dashes !== "--" || !path.endsWith(".ts")) return undefined;
-  const source = readFileSync(projectPath(path), "utf8");
+  const source = [path, ...importsOf(path)].map((file) => readFileSync(projectPath(file), "utf8")).join("\n");
   const [first = "", ...others] = values.map((value) => value.replace(/^\[/, "").replace(/[\].,]+$/, ""));
   const unknown = [first, ...others].filter(
     (value, index) =>
       (value.startsWith("--") || (index === 0 && /^[a-z]+$/.test(value))) && !source.includes(value),
   );
   return unknown.length === 0 ? undefined : `${name} takes no ${unknown.join(" ")}`;
+}
+
+/** Files of the project that a script names in its imports, by their paths. */
+function importsOf(path: string): string[] {
+  const source = readFileSync(projectPath(path), "utf8");
+  return [...source.matchAll(/ from "(\..+)";$/gm)].map(([, file]) =>
+    posix.join(posix.dirname(path), String(file)),
+  );
 }
 
 function supabaseFault(words: string[], cli: Map<string, Set<string>>): string | undefined {
