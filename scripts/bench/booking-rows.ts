@@ -111,8 +111,9 @@ export async function readTemplate(sql: Sql, place: Place): Promise<Template> {
 
 /** The statement by which calls are counted, for the user's row. */
 const countCall = `
-  insert into app.call_counts as counter (user_id, minute, calls) values (v_user, date_trunc('minute', clock_timestamp()), 1)
-  on conflict (user_id) do update set minute = excluded.minute,
+  insert into app.call_counts as counter (user_id, organization_id, minute, calls)
+  values (v_user, md5('organization 0')::uuid, date_trunc('minute', clock_timestamp()), 1)
+  on conflict (user_id, organization_id) do update set minute = excluded.minute,
     calls = case when counter.minute = excluded.minute then counter.calls + 1 else 1 end;`;
 
 /** Until they are flushed, the server's counts of a transaction include those before it. */

@@ -11,7 +11,7 @@ export type Digest = Record<string, string>;
  * by whoever delivers, for every clinic.
  */
 const LEFT_OUT =
-  "^(audit\\.events_|public\\.denied_attempts$|public\\.service_account_tokens$|app\\.partner_call_counts$|app\\.webhook_)";
+  "^(audit\\.events_|public\\.denied_attempts$|public\\.service_account_tokens$|app\\.(partner_)?call_counts$|app\\.webhook_)";
 
 let statement: string | undefined;
 

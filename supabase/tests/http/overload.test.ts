@@ -111,7 +111,7 @@ describe.runIf(stack.functionsEnv)("a function with as many requests in flight a
     });
   const causes = () => lines.flatMap((line) => line.match(/"cause":"(\w+)"/)?.[1] ?? []);
 
-  /** Holds Rosa's time while requests for it pile up, one of each scheduler but the last. */
+  /** Holds the time of Rosa and Aspen while requests for it pile up, one of each scheduler but the last. */
   async function pileUp(
     meanwhile: (
       waiting: Promise<Response>[],
@@ -122,8 +122,9 @@ describe.runIf(stack.functionsEnv)("a function with as many requests in flight a
     const last = schedulers[IN_FLIGHT] as User;
     const requests = schedulers.slice(0, IN_FLIGHT).map(asked);
     const waiting = await sql.begin(async (transaction) => {
+      // Both: whichever is locked first, all wait for this and not for each other.
       const [locker] = await transaction`
-        select pg_backend_pid() as pid, app.lock_subjects(array[${clinic.rosa.id}::uuid]) as locked`;
+        select pg_backend_pid() as pid, app.lock_subjects(${[clinic.rosa.id, clinic.aspen]}::uuid[]) as locked`;
       const sent = requests.map((request, index) => ask(schedulers[index] as User, request));
       await vi.waitFor(async () => expect(await waitersFor(locker?.pid)).toBe(IN_FLIGHT), 10_000);
       await meanwhile(sent, last, requests);

@@ -106,7 +106,7 @@ describe("code", () => {
 
   it("in PL/pgSQL can be the body of a function", async () => {
     for (const { page, line, code } of of("plpgsql")) {
-      const body = `create function pg_temp.sample() returns void language plpgsql as $$ begin ${code} end $$`;
+      const body = `create function pg_temp.sample() returns void language plpgsql set search_path = '' as $$ begin ${code} end $$`;
       await expect(
         sql.begin((tx) => tx.unsafe(body)),
         `${page}:${line}`,

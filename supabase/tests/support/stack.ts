@@ -1,18 +1,14 @@
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import postgres from "postgres";
-import { afterAll, expect, inject } from "vitest";
+import { expect, inject } from "vitest";
 import ws from "ws";
 import type { Database } from "../../../src/lib/database.types.ts";
+import { undocumented } from "./undocumented.ts";
 
 export const stack = inject("stack");
 
 /** The database as role postgres: for arranging and for looking behind the policies, never for acting as a user. */
 export const sql = postgres(stack.databaseUrl, { max: 4, onnotice: () => {} });
-afterAll(() => sql.end());
-
-/** What answers of RPCs had that docs/openapi.json does not say. */
-const undocumented: string[] = [];
-afterAll(() => expect(undocumented, "answers other than in docs/openapi.json").toEqual([]));
 
 /** As fetch; the answer of an RPC is held against the reference. */
 async function documented(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
