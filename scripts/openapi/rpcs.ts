@@ -74,7 +74,12 @@ import {
   saveInsightsRequestSchema,
 } from "../../src/lib/insights.ts";
 import { overriddenMueSchema, overrideMueRequestSchema } from "../../src/lib/mue-override.ts";
-import { notesToCosignRequestSchema, notesToCosignSchema } from "../../src/lib/notes.ts";
+import {
+  clientKeySchema,
+  destroyClientKeyRequestSchema,
+  notesToCosignRequestSchema,
+  notesToCosignSchema,
+} from "../../src/lib/notes.ts";
 import {
   attendancePageSchema,
   authorizationUnitsPageSchema,
@@ -138,6 +143,7 @@ export const RPCS: Readonly<Record<string, Rpc>> = {
     request: createCalendarFeedRequestSchema,
     data: createdCalendarFeedSchema,
   },
+  destroy_client_key: { docs: "notes.md", request: destroyClientKeyRequestSchema, data: clientKeySchema },
   evv_records: { docs: "attendance.md", request: evvRecordsRequestSchema, data: evvPageSchema },
   find_notes_to_cosign: { docs: "notes.md", request: notesToCosignRequestSchema, data: notesToCosignSchema },
   list_no_show_candidates: {

@@ -3,8 +3,10 @@
  * method without the first argument.
  */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import * as audit from "./access-report-client.ts";
+import * as access from "./access-client.ts";
+import * as accessReports from "./access-report-client.ts";
 import * as attendance from "./attendance-client.ts";
+import * as trail from "./audit-trail-client.ts";
 import * as authorizations from "./authorizations-client.ts";
 import * as availability from "./availability-client.ts";
 import * as claims from "./billing-client.ts";
@@ -26,12 +28,14 @@ import * as rescheduling from "./reschedule-client.ts";
 import type { RetryOptions } from "./retry.ts";
 import * as series from "./series-client.ts";
 import { holdCountdown, serverNow } from "./server-time.ts";
+import * as serviceAccounts from "./service-accounts-client.ts";
 import * as waitlist from "./waitlist-client.ts";
 import * as webhooks from "./webhooks-client.ts";
 
 const NAMESPACES = {
+  access,
   attendance,
-  audit,
+  audit: { ...accessReports, ...trail },
   authorizations,
   availability,
   billing: { ...charges, ...claims },
@@ -41,6 +45,7 @@ const NAMESPACES = {
   documents,
   insights,
   notes,
+  partners: serviceAccounts,
   reports,
   series,
   sessions: { ...booking, ...joining, ...openTimes, ...rescheduling },

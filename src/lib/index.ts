@@ -1,6 +1,12 @@
 /**
  * Holdfast for apps: hold, confirm and cancel sessions; the contracts, errors, time zones and units that go with it.
  */
+export {
+  type BreakGlassRequest,
+  type BrokenGlass,
+  breakGlass,
+  chooseOrganization,
+} from "./access-client.ts";
 export { MAX_ACCESS_PAGE } from "./access-report.ts";
 export {
   type AccessAlert,
@@ -33,6 +39,14 @@ export {
   startSession,
   type VisitLocation,
 } from "./attendance-client.ts";
+export {
+  type AuditEvent,
+  type AuditEventsRequest,
+  type DeniedAttempt,
+  type DeniedAttemptsRequest,
+  listAuditEvents,
+  listDeniedAttempts,
+} from "./audit-trail-client.ts";
 export {
   type Authorization,
   type AuthorizationAlert,
@@ -121,6 +135,8 @@ export {
   type SessionsCancelRequest,
 } from "./client.ts";
 export {
+  type ArchivedClient,
+  archiveClient,
   type ClientPage,
   type ClientRecord,
   type ClientsByIdRequest,
@@ -203,7 +219,9 @@ export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
 export { type OverriddenMue, type OverrideMueRequest, overrideMue } from "./mue-override-client.ts";
 export { MAX_NOTE_LENGTH, type NoteRequest } from "./notes.ts";
 export {
+  type ClientKey,
   cosignNote,
+  destroyClientKey,
   findNotesToCosign,
   type Note,
   type NoteReadRequest,
@@ -276,6 +294,18 @@ export {
   updateSeries,
 } from "./series-client.ts";
 export { holdCountdown } from "./server-time.ts";
+export {
+  type CreateServiceAccountRequest,
+  createServiceAccount,
+  type IssuedServiceAccountToken,
+  listServiceAccountTokens,
+  type RevokedServiceAccount,
+  type RotateServiceAccountTokenRequest,
+  revokeServiceAccount,
+  rotateServiceAccountToken,
+  type ServiceAccountRequest,
+  type ServiceAccountToken,
+} from "./service-accounts-client.ts";
 export type { TimeRange } from "./time-range.ts";
 export {
   type AcceptedAppointment,

@@ -19,7 +19,7 @@ export async function showAppointments({ clock }: Visitor, main: HTMLElement): P
       { class: "appointment" },
       h("strong", {}, start_time && end_time ? clock.dayAndTimes(start_time, end_time) : ""),
       h("span", {}, `${service_name} with ${therapist_name}`),
-      h("span", { class: "tag" }, statusName(status ?? "")),
+      h("span", { class: `tag ${status}` }, statusName(status ?? "")),
     ),
   );
   main.replaceChildren(

@@ -1,5 +1,6 @@
 /** For admins: what happened in the clinic, and what was refused. Newest first, a page at a time. */
-import { rows, supabase } from "./backend.ts";
+import type { AuditEvent } from "../lib/index.ts";
+import { holdfast, rows, supabase } from "./backend.ts";
 import { announce, during, h } from "./dom.ts";
 import { problemView } from "./problem.ts";
 import type { Visitor } from "./visitor.ts";
@@ -7,15 +8,7 @@ import { eventName, refusalName, roleName } from "./words.ts";
 
 const PAGE = 50;
 
-interface AuditEvent {
-  id: number;
-  occurred_at: string;
-  actor_id: string | null;
-  action: string;
-  decision: string;
-  code: string | null;
-  table_name: string | null;
-}
+type Line = Pick<AuditEvent, "id" | "occurredAt" | "actorId" | "action" | "decision" | "code" | "tableName">;
 
 type View = "all" | "denied";
 
@@ -79,14 +72,14 @@ export async function showAudit(visitor: Visitor, main: HTMLElement): Promise<()
     }
   }
 
-  function line({ occurred_at, actor_id, action, decision, code, table_name }: AuditEvent): HTMLElement {
+  function line({ occurredAt, actorId, action, decision, code, tableName }: Line): HTMLElement {
     const denied = decision === "deny";
     return h(
       "tr",
       { class: denied ? "denied" : undefined },
-      h("td", {}, h("time", { datetime: occurred_at }, visitor.clock.moment(occurred_at))),
-      h("td", {}, eventName(action, table_name)),
-      h("td", {}, actor_id === null ? "The system" : (actors.get(actor_id) ?? "Somebody from elsewhere")),
+      h("td", {}, h("time", { datetime: occurredAt }, visitor.clock.moment(occurredAt))),
+      h("td", {}, eventName(action, tableName)),
+      h("td", {}, actorId === null ? "The system" : (actors.get(actorId) ?? "Somebody from elsewhere")),
       h(
         "td",
         {},
@@ -99,24 +92,17 @@ export async function showAudit(visitor: Visitor, main: HTMLElement): Promise<()
   return () => {};
 }
 
-function readEvents(visitor: Visitor, before: number | undefined): Promise<AuditEvent[]> {
-  const page = {
-    organization: visitor.clinic.id,
-    max_rows: PAGE,
-    ...(before !== undefined && { before_id: before }),
-  };
-  return rows(supabase.rpc("list_audit_events", page));
+function readEvents(visitor: Visitor, before: number | undefined): Promise<Line[]> {
+  return holdfast.audit.listAuditEvents(pageOf(visitor, before));
 }
 
-async function readDenials(visitor: Visitor, before: number | undefined): Promise<AuditEvent[]> {
-  const page = {
-    organization: visitor.clinic.id,
-    max_rows: PAGE,
-    ...(before !== undefined && { before_id: before }),
-  };
-  const denials = await rows(supabase.rpc("list_denied_attempts", page));
-  // A view's columns have no "not null" of their own.
-  return denials.map((event) => ({ ...event, decision: "deny" }) as AuditEvent);
+async function readDenials(visitor: Visitor, before: number | undefined): Promise<Line[]> {
+  const denials = await holdfast.audit.listDeniedAttempts(pageOf(visitor, before));
+  return denials.map((event) => ({ ...event, decision: "deny" }));
+}
+
+function pageOf({ clinic }: Visitor, beforeId: number | undefined) {
+  return { organizationId: clinic.id, limit: PAGE, ...(beforeId !== undefined && { beforeId }) };
 }
 
 /** Whom the trail names: therapists by their names, everybody else by what they are here. */

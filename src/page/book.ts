@@ -67,12 +67,14 @@ class Booking {
   /** State 1: what, for whom, when. */
   choose(day: string, clients: readonly (readonly [string, string])[], services: Services): void {
     const single = services.filter((service) => !service.is_group && !service.is_team);
+    const { clock } = this.place.visitor;
+    const today = clock.dayOf(new Date(holdfast.now()));
     const client = choice("client", clients);
     const service = choice(
       "service",
       single.map(({ service_code, name }) => [service_code, `${name} (${service_code})`] as const),
     );
-    const date = h("input", { type: "date", name: "day", value: day, required: true });
+    const date = h("input", { type: "date", name: "day", value: day, min: today, required: true });
     const time = h("input", { type: "time", name: "time", value: "09:00", step: 300, required: true });
     const length = choice(
       "length",
@@ -85,7 +87,7 @@ class Booking {
       {
         submit: (event) => {
           event.preventDefault();
-          const start = this.place.visitor.clock.instantOf(date.value, time.value);
+          const start = clock.instantOf(date.value, time.value);
           const wish = {
             clientId: client.value,
             clientName: client.selectedOptions[0]?.text ?? "",
@@ -102,15 +104,15 @@ class Booking {
       h(
         "p",
         { class: "quiet" },
-        `The time is ${this.place.visitor.clock.zone.replace(/_/g, " ")} time. Nobody else can take it while you hold it.`,
+        `The time is ${clock.zone.replace(/_/g, " ")} time. Nobody else can take it while you hold it.`,
       ),
       h("div", { class: "actions" }, button),
     );
-    this.again = () => this.choose(day, clients, services);
-    this.dialog.show(`Book with ${this.place.therapist.name}`, form);
+    this.again = () => this.dialog.show(`Book with ${this.place.therapist.name}`, form);
+    this.again();
   }
 
-  /** Back to choosing; a resumed hold was not chosen here. */
+  /** Back to choosing, with what was chosen; a resumed hold was not chosen here. */
   private again: (() => void) | undefined;
 
   /** State 2, on the way: the time is asked for. */
@@ -213,9 +215,22 @@ class Booking {
       "Not booked",
       ...(wish ? [h("p", { class: "lead" }, this.sentence(wish))] : []),
       problemView(error),
+      ...this.heldUntil(error),
       h("ul", { class: "offers", "aria-label": "Open times" }, ...offers),
       h("div", { class: "actions" }, ...this.otherTime()),
     );
+  }
+
+  /** Somebody's hold may still come free: when, at the latest. */
+  private heldUntil(error: unknown): HTMLElement[] {
+    if (!isHoldfastError(error) || !("conflicts" in error.problem)) return [];
+    const ends = error.problem.conflicts.flatMap(({ kind, until }) =>
+      kind === "hold" && until ? [until] : [],
+    );
+    const last = ends.sort().at(-1);
+    if (!last) return [];
+    const words = `Somebody is deciding on it, until ${this.place.visitor.clock.time(last)} at the latest. If they let it go, it is open again.`;
+    return [h("p", {}, words)];
   }
 
   fail(error: unknown): void {

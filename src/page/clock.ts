@@ -14,6 +14,8 @@ export interface Clock {
   hourOf(instant: Date | string): number;
   /** The instant of a day and a time, `09:30`. */
   instantOf(day: string, time: string): Date;
+  /** `10:00 AM`. */
+  time(instant: string): string;
   /** `10:00 AM – 12:00 PM`. */
   times(start: string, end: string): string;
   /** `Mon, Nov 30, 10:00 AM – 12:00 PM`. */
@@ -61,6 +63,7 @@ export function clockOf(zone: string): Clock {
       return Number(hour) + Number(minute) / 60;
     },
     instantOf: (day, at) => localToInstant(`${day}T${at}`, zone),
+    time: (instant) => time.format(new Date(instant)),
     times: (start, end) => time.formatRange(new Date(start), new Date(end)),
     dayAndTimes: (start, end) => dayAndTime.formatRange(new Date(start), new Date(end)),
     moment: (instant) => moment.format(new Date(instant)),

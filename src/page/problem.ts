@@ -24,7 +24,9 @@ const ADVICE: Partial<Record<ProblemCode, string>> = {
 /** A problem as it is shown, read out as soon as it stands on the page. */
 export function problemView(error: unknown): HTMLElement {
   if (!isHoldfastError(error)) return unknownProblem(error);
-  const { title, detail } = error.problem;
+  const { title } = error.problem;
+  // Which fields, and what of them, says more than that there are some.
+  const detail = error.code === "validation_failed" ? undefined : error.problem.detail;
   return h(
     "div",
     { class: "problem", role: "alert" },
@@ -38,8 +40,16 @@ export function problemView(error: unknown): HTMLElement {
 
 function fieldsOf(error: HoldfastError): HTMLElement | null {
   if (!isHoldfastError(error, "validation_failed")) return null;
-  const items = error.problem.errors.map(({ field, message }) => h("li", {}, `${field}: ${message}`));
+  const items = error.problem.errors.map(({ field, message }) =>
+    h("li", {}, `${fieldName(field)}: ${message}`),
+  );
   return h("ul", {}, ...items);
+}
+
+/** `startTime` → `Start time`; `occurrences.0.startTime` → `Occurrences 0 start time`. */
+function fieldName(path: string): string {
+  const words = path.replaceAll(".", " ").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function unknownProblem(error: unknown): HTMLElement {

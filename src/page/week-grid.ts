@@ -1,11 +1,12 @@
 /** The seven days: columns of hours where there is room, a list of days where there is not. The styles decide which. */
+import { holdfast } from "./backend.ts";
 import { addDays, type Clock, dayName } from "./clock.ts";
 import { h } from "./dom.ts";
 import type { Entry } from "./schedule.ts";
 
 export interface WeekActions {
   open: (entry: Entry) => void;
-  /** Left out: this visitor books nothing. */
+  /** From today on. Left out: this visitor books nothing. */
   book: ((day: string) => void) | undefined;
 }
 
@@ -18,13 +19,13 @@ export function weekGrid(clock: Clock, monday: string, entries: Entry[], actions
   const shown = placed.filter(({ day }) => days.includes(day));
   const first = Math.min(USUAL.first, ...shown.map(({ from }) => Math.floor(from)));
   const last = Math.max(USUAL.last, ...shown.map(({ to }) => Math.ceil(to)));
-  const today = clock.dayOf(new Date());
+  const today = clock.dayOf(new Date(holdfast.now()));
 
   const columns = days.map((day) =>
     dayColumn(
       clock,
       day,
-      day === today,
+      today,
       shown.filter((one) => one.day === day),
       actions,
     ),
@@ -60,12 +61,13 @@ function hours(first: number, last: number): HTMLElement {
 function dayColumn(
   clock: Clock,
   day: string,
-  isToday: boolean,
+  today: string,
   placed: Placed[],
   actions: WeekActions,
 ): HTMLElement {
   const name = dayName(day, { weekday: "long", month: "long", day: "numeric" });
-  const { book } = actions;
+  const isToday = day === today;
+  const book = day < today ? undefined : actions.book;
   return h(
     "section",
     { class: isToday ? "day today" : "day" },

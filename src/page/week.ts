@@ -28,6 +28,7 @@ export async function showWeek(visitor: Visitor, main: HTMLElement): Promise<() 
   let stopFollowing = () => {};
   let readings = 0;
   let drawing = Promise.resolve();
+  let drawn = "";
 
   const heading = h("h1", {});
   const title = h("p", { class: "week-title", id: "week-title" });
@@ -101,13 +102,18 @@ export async function showWeek(visitor: Visitor, main: HTMLElement): Promise<() 
     title.textContent = weekName(monday);
     zone.textContent = `Times are the clinic's: ${clock.nameAt(clock.instantOf(monday, "12:00"))}`;
     days.ariaBusy = "true";
+    // Under the heading of another week or therapist, what stands there must not be taken for it.
+    const wanted = `${therapist.id} ${monday}`;
+    days.inert = drawn !== wanted;
     const grid = await readWeek(visitor, therapist.id, monday).then(
       (entries) => weekGrid(clock, monday, entries, { open, book }),
       (error: unknown) => problemView(error),
     );
     if (reading !== readings) return drawing;
     const focused = document.activeElement?.id;
+    drawn = wanted;
     days.replaceChildren(grid);
+    days.inert = false;
     days.ariaBusy = null;
     if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
   }

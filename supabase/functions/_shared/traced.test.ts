@@ -55,6 +55,19 @@ describe("one line in the log", () => {
   });
 });
 
+describe("an answer", () => {
+  it.each(["POST", "OPTIONS", "GET"])(
+    "to %s says itself when it was made: a server may keep a date for a second",
+    async (method) => {
+      const fetch = traced("dated", "POST", async (_, id) => ({ response: success(id, 200, {}, false) }));
+      const before = Math.floor(Date.now() / 1_000) * 1_000;
+      const date = Date.parse((await fetch(request(method))).headers.get("date") ?? "");
+      expect(date).toBeGreaterThanOrEqual(before);
+      expect(date).toBeLessThanOrEqual(Date.now());
+    },
+  );
+});
+
 describe("requests at once", () => {
   /** A function whose requests wait until they are let go. */
   const slow = (limit?: number) => {
