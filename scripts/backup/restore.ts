@@ -24,10 +24,10 @@ export async function restore(
   await sql.begin(async (transaction) => {
     const inside = transaction as unknown as Sql;
     await plainly(inside);
-    await checkTarget(inside, manifest);
+    const tables = await checkTarget(inside, manifest);
     // No trigger fires: rows come as they were. So foreign keys are not looked at either, and are proved below.
     await inside`set local session_replication_role = replica`;
-    for (const { name, columns, file, rows } of manifest.tables) {
+    for (const { name, columns, file, rows } of tables) {
       // What the migrations put there themselves: the backup has it too.
       await inside.unsafe(`delete from ${name}`);
       await pipeline(
@@ -74,7 +74,8 @@ async function checkFile(folder: string, { name, file, sha256 }: Manifest["table
   }
 }
 
-async function checkTarget(sql: Sql, manifest: Manifest): Promise<void> {
+/** The tables to load: those that the catalog has by these names, which are in the statements as they are. */
+async function checkTarget(sql: Sql, manifest: Manifest): Promise<Manifest["tables"]> {
   const [state] = await sql<[{ used: boolean }]>`
     select exists (select from public.organizations) or exists (select from auth.users) as used`;
   if (state.used) {
@@ -91,12 +92,13 @@ async function checkTarget(sql: Sql, manifest: Manifest): Promise<void> {
     );
   }
   const present = new Map((await findTables(sql)).map(({ name, columns }) => [name, columns]));
-  const missing = manifest.tables.flatMap(({ name, columns, rows }) => {
-    const known = present.get(name);
-    const lost = columns.filter((column) => !known?.includes(column));
-    return rows > 0 && lost.length > 0 ? [`${name} (${lost.join(", ")})`] : [];
-  });
+  const lost = ({ name, columns }: Manifest["tables"][number]) =>
+    columns.filter((column) => !present.get(name)?.includes(column));
+  const missing = manifest.tables.filter((table) => table.rows > 0 && lost(table).length > 0);
   if (missing.length > 0) {
-    throw new BackupError("columns_missing", `The database has no place for ${missing.join(", ")}.`);
+    const what = missing.map((table) => `${table.name} (${lost(table).join(", ")})`).join(", ");
+    throw new BackupError("columns_missing", `The database has no place for ${what}.`);
   }
+  // A platform's table that was empty there may be missing here, or have other columns.
+  return manifest.tables.filter((table) => present.has(table.name) && lost(table).length === 0);
 }

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { guid, instant } from "./fields.ts";
 
-/** How many of each code; null is fewer than eleven. */
-const counts = z.record(z.string(), z.int().min(11).nullable());
+/** How many of each code, rounded down to tens; null is fewer than eleven. */
+const counts = z.record(z.string(), z.int().min(10).nullable());
 
 /** What is sent of one day: counts and codes, and nothing that says whose. */
 export const insightsMessageSchema = z.strictObject({

@@ -171,8 +171,12 @@ begin
 
   limit_exceeded := case
     when is_admitted then app.exceeded_limit(organization, so_far, this_minute)
-    when so_far > coalesce(
-      (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization), 60) then 'own'
+    -- Of a stranger the same for every id, or the limit of another clinic would say that there is such a row.
+    when so_far > case
+      when organization = any (app.org_ids())
+        then (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization)
+      else 60
+    end then 'own'
   end;
   if limit_exceeded is null then
     return null;
@@ -186,6 +190,22 @@ $$;
 comment on function app.count_call is
   'Counts a call of the caller, admitted to the organization or not; the refusal when an allowance of the minute is used up, '
   'else null.';
+
+create function app.refuse_unauthenticated(operation text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- A token outlives its session by minutes, in which its calls could else fill the trail.
+  if auth.uid() is not null and app.count_call(null, operation, is_admitted => false) is not null then
+    return '{"problem": {"code": "unauthenticated"}}';
+  end if;
+  return app.refusal(null, operation, '{"code": "unauthenticated"}');
+end
+$$;
+comment on function app.refuse_unauthenticated is
+  'The answer to a call without a live session: on record as often in a minute as a stranger may call, the same whether it is or not.';
 
 create function app.target_organization(request jsonb)
 returns uuid

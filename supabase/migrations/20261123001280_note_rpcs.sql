@@ -23,11 +23,12 @@ begin
   join public.session_notes it
     on it.organization_id = known.organization_id and it.id = (known.response #>> '{note,id}')::uuid
   where known.organization_id = organization and known.user_id = auth.uid() and known.operation = 'save_note'
-    and known.key = of_key and known.expires_at > clock_timestamp();
+    and known.key = of_key and known.expires_at > clock_timestamp() and app.may_read_note(it);
   return note;
 end
 $$;
-comment on function app.note_saved_under is 'The note that the caller saved under an Idempotency-Key; null when there is none.';
+comment on function app.note_saved_under is
+  'The note that the caller saved under an Idempotency-Key and may read still; null when there is none.';
 
 create function app.prepare_note(organization uuid, request jsonb)
 returns jsonb

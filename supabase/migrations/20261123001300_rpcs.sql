@@ -23,7 +23,7 @@ declare
   refusal text;
 begin
   if app.caller() is null then
-    return app.refusal(null, operation, '{"code": "unauthenticated"}');
+    return app.refuse_unauthenticated(operation);
   end if;
   -- Asked before a save, and the save may be done already.
   if operation = 'prepare_note' and idempotency_key is not null then

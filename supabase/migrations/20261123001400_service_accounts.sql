@@ -219,7 +219,7 @@ declare
   refusal text;
 begin
   if app.caller() is null then
-    return app.refusal(null, operation, '{"code": "unauthenticated"}');
+    return app.refuse_unauthenticated(operation);
   end if;
   organization := case operation
     when 'create_service_account' then (

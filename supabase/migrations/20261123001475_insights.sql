@@ -2,7 +2,8 @@
 --
 -- Promises
 --   * Off until an admin turns it on; a row of app.insights is that consent, and goes with it: nothing is claimed afterwards.
---   * A message is counts by codes of one day that is over, and no id, name, time or text; a count below 11 is left out as few.
+--   * A message is counts by codes of one day that is over, and no id, name, time or text; a count below 11 is left out as few, the others are
+--     rounded down to tens: to the unit, the total of one list less the counts of another would give the few away.
 --   * What is shown beforehand is made by the function that makes what is sent.
 --   * It goes to the one address of the function's environment, and to none where that is unset.
 
@@ -28,17 +29,18 @@ create table app.insights (
 comment on table app.insights is 'Who sends insights, and from which day on they are yet to be sent.';
 alter table app.insights enable row level security;
 
-create function app.few_left_out(counts jsonb)
+create function app.rounded_counts(counts jsonb)
 returns jsonb
 language sql
 immutable
 set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(it.key, case when it.value::bigint >= 11 then it.value end), '{}')
+  select coalesce(jsonb_object_agg(it.key, case when it.value::bigint >= 11 then it.value::bigint / 10 * 10 end), '{}')
   from jsonb_each(counts) it
 $$;
-comment on function app.few_left_out is
-  'Counts below 11 become null: few enough to be somebody. Eleven is the bound of CMS for cells of tables that are passed on.';
+comment on function app.rounded_counts is
+  'Counts below 11 become null: few enough to be somebody. Eleven is the bound of CMS for cells of tables that are passed on, which '
+  'must not follow from others either: so these are rounded down to tens.';
 
 create function app.insights_message(organization uuid, day date)
 returns jsonb
@@ -55,14 +57,14 @@ begin
     'type', 'insights.day',
     'sender', (select it.sender from app.insights it where it.organization_id = organization),
     'day', day,
-    'sessions', app.few_left_out((
+    'sessions', app.rounded_counts((
       select coalesce(jsonb_object_agg(counted.status, counted.number), '{}')
       from (
         select session.status, count(*) as number
         from public.sessions session
         where session.organization_id = organization and session.start_time >= begins and session.start_time < ends
         group by session.status) counted)),
-    'services', app.few_left_out((
+    'services', app.rounded_counts((
       select coalesce(jsonb_object_agg(counted.cpt_code, counted.number), '{}')
       from (
         select service.cpt_code, count(*) as number
@@ -70,7 +72,7 @@ begin
         join public.services service on service.id = session.service_id
         where session.organization_id = organization and session.start_time >= begins and session.start_time < ends
         group by service.cpt_code) counted)),
-    'refusals', app.few_left_out((
+    'refusals', app.rounded_counts((
       select coalesce(jsonb_object_agg(counted.code, counted.number), '{}')
       from (
         select event.code, count(*) as number

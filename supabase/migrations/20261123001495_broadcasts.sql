@@ -202,10 +202,11 @@ begin
   if organization = any (app.org_ids_needing_second_factor()) then
     return null;
   end if;
-  -- As sessions_scoped_access and family_sessions: who may read every session that the topic can tell of.
+  -- As sessions_scoped_access, family_sessions and the policy of holds: who may read everything that the topic can tell of. So
+  -- not who reviews a client, to whom offers to the family are not shown.
   if organization = any (app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))
     or kind = 'therapist' and subject = any (app.caseload_therapist_ids())
-    or kind = 'client' and subject = any (app.guarded_client_ids() || app.reviewed_client_ids())
+    or kind = 'client' and subject = any (app.guarded_client_ids())
   then
     return asked;
   end if;
@@ -214,7 +215,7 @@ end
 $$;
 comment on function app.audible_topic is
   'The topic that Realtime asks about, if the caller may hear it, else null: an organization''s for who runs its schedule; a '
-  'therapist''s for the therapist, who supervises, and them; a client''s for the family, who reviews, and them. Definer: '
+  'therapist''s for the therapist, who supervises, and them; a client''s for the family and them. Definer: '
   'looks up whose the topic is.';
 grant execute on function app.audible_topic to authenticated;
 

@@ -1,6 +1,6 @@
 -- What every call has in common: idempotency keys, the second factor, the rate limit.
 begin;
-select plan(38);
+select plan(45);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north scheduler login'), 'internal_ops');
@@ -162,6 +162,40 @@ select is(pg_temp.call('north', is_admitted => false), 'admitted', 'what was not
 select is(
   (select count(*)::integer from app.call_counts where user_id = tests.id('north rosa login') and organization_id is null), 1,
   'but for the caller alone');
+
+-- acting as a stranger, whose calls are refused: what clinic a row is of does not show in when they are too many
+select tests.clear_authentication();
+create function pg_temp.after(calls integer, clinic text, login text) returns text language plpgsql as $$
+begin
+  -- Of this minute and the next, so that no turn comes between.
+  delete from app.call_counts where user_id = tests.id(login);
+  perform tests.authenticate_as(tests.id(login));
+  reset role;
+  for number in 1..calls loop
+    perform app.count_call(tests.id(clinic), 'hold_sessions', false);
+  end loop;
+  return pg_temp.call(clinic, is_admitted => false);
+end
+$$;
+update public.organizations set calls_per_minute = 5 where id = tests.id('south');
+select is(pg_temp.after(calls, clinic, 'north theo login'), expected, format('after %s refused calls a stranger is %s, in a clinic %s', calls, expected, why))
+from (values
+  (20, 'south', 'admitted', 'with a lower limit'),
+  (20, 'no clinic', 'admitted', 'that there is not'),
+  (70, 'west', 'own_limit', 'with a higher limit'),
+  (70, 'no clinic', 'own_limit', 'that there is not')
+) it (calls, clinic, expected, why);
+select is(pg_temp.after(70, 'north', 'north theo login'), 'admitted', 'a member who is refused has the limit of the clinic');
+
+-- acting as somebody whose session has ended
+select tests.authenticate_as(tests.id('north aspen login'), 'aal1', '{"session_id": null}');
+reset role;
+select ok(
+  (select bool_and(public.hold_sessions(tests.hold_request('north', array['10:00'])) #>> '{problem,code}' = 'unauthenticated') from generate_series(1, 150)),
+  'whose session has ended is told so, however often they call');
+select cmp_ok(
+  (select count(*) from audit.events where actor_id = tests.id('north aspen login')), '<=', 122::bigint,
+  'and is on record no more often than the limit of strangers');
 
 select tests.clear_authentication();
 select * from finish();

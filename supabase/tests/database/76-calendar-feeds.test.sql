@@ -1,6 +1,6 @@
 -- Calendar feeds: who makes one, what it shows, and that it ends with what its owner may.
 begin;
-select plan(61);
+select plan(65);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.create_user('dora login'), tests.create_user('pia login'), tests.create_user('sam login');
@@ -25,7 +25,8 @@ from unnest(array[now() - interval '31 days', now() - interval '29 days', now() 
 
 create function pg_temp.feed(label text, request jsonb) returns text language plpgsql as $$
 declare
-  answer jsonb := public.create_calendar_feed(request);
+  -- With a key, which must keep no token.
+  answer jsonb := public.create_calendar_feed(request, 'key-76');
 begin
   perform tests.keep('feed_' || label, answer);
   return coalesce(answer #>> '{problem,errors,0,field}', answer #>> '{problem,code}', 'made');
@@ -129,8 +130,8 @@ update app.calendar_feeds set last_used_at = last_used_at - interval '1 hour' wh
 select is(pg_temp.shown('rosa'), '5', 'an hour later it is asked for again');
 select is(pg_temp.asked('rosa'), array['allow', 'allow'], 'and that is on record');
 update public.organizations set calls_per_minute = 1 where id = tests.id('north');
-select is(pg_temp.shown('short') || ' ' || pg_temp.shown('short'), '5 rate_limited', 'an app that asks too often is told to wait');
-select is(pg_temp.asked('short'), array['allow', 'deny rate_limited'], 'which is on record');
+select is(pg_temp.shown('short') || ' ' || pg_temp.shown('short') || ' ' || pg_temp.shown('short'), '5 rate_limited rate_limited', 'an app that asks too often is told to wait');
+select is(pg_temp.asked('short'), array['allow', 'deny rate_limited'], 'which is on record, once');
 update public.organizations set calls_per_minute = 300 where id = tests.id('north');
 select is(
   array(select public.read_calendar(request) #>> '{problem,code}' from unnest(array['{}', '{"token_hash": "00"}', '{"token_hash": ["a"]}', '[]', 'null']::jsonb[]) request),
@@ -176,14 +177,34 @@ select throws_ok(
   'and none is for more than a year, whoever writes it');
 update public.user_roles set expires_at = now() where id = tests.id('north rosa role');
 select is(pg_temp.shown('rosa'), 'not_found', 'with the role a feed ends');
+insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on) values
+  (tests.id('north'), tests.id('north birch'), tests.id('pia login'), 'parent', current_date - 30);
 update public.client_guardians set ends_on = current_date - 2 where user_id = tests.id('dora login');
-select is(pg_temp.shown('dora'), 'not_found', 'with the guardianship the family''s');
+select is(pg_temp.shown('dora'), 'not_found', 'with the guardianship the family''s, whoever else stands for the child');
 update public.client_guardians set ends_on = null where user_id = tests.id('dora login');
 select is(pg_temp.shown('dora'), '4', 'which the guardianship alone had ended');
 update public.user_roles set revoked_at = now() where user_id = tests.id('dora login');
 update app.calendar_feeds set last_used_at = last_used_at - interval '1 day' where id = pg_temp.id('dora');
 select is(pg_temp.shown('dora') || ' ' || pg_temp.shown('dora'), 'not_found not_found', 'as does the role');
 select is((pg_temp.asked('dora'))[2:], array['deny not_found'], 'a feed that is refused is on record as denied, once a day');
+
+create function pg_temp.listed(login text) returns text[] language plpgsql as $$
+declare
+  answer jsonb;
+begin
+  perform tests.authenticate_as(tests.id(login));
+  answer := public.read_calendar_feeds(pg_temp.own());
+  perform tests.clear_authentication();
+  return array(select distinct feed ->> 'user_id' from jsonb_array_elements(answer #> '{data,feeds}') feed order by 1);
+end
+$$;
+select is(pg_temp.listed('north theo login'), array[tests.id('north theo login')::text], 'a therapist finds their own feeds, and no colleague''s');
+select is(pg_temp.listed('pia login'), '{}', 'and who has none finds none');
+select is(
+  pg_temp.listed('north admin login'), array(select distinct user_id::text from app.calendar_feeds where organization_id = tests.id('north') order by 1),
+  'an admin finds everybody''s of the clinic');
+select is(public.read_calendar_feeds(jsonb_build_object('organization_id', tests.id('north'), 'therapist_id', tests.id('south rosa'))) #>> '{problem,code}',
+  'unauthenticated', 'nobody finds any without a login');
 
 select tests.authenticate_as(tests.id('north theo login'));
 select is(

@@ -1,6 +1,6 @@
 -- Insights: off until turned on, counts and codes only, no few of anything, what is shown is what is sent, and off at once.
 begin;
-select plan(27);
+select plan(29);
 select tests.create_clinic('north');
 select tests.create_clinic('south');
 
@@ -41,6 +41,15 @@ select tests.id('north'), tests.id('north rosa'), tests.id('north birch'), tests
 from unnest(array[-30, 1440]) minutes
 cross join lateral (select (pg_temp.yesterday() + minutes * interval '1 minute') at time zone 'America/New_York') at (begins);
 
+-- As many in another clinic, of which nothing is told here.
+insert into public.sessions (organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone)
+select tests.id('south'), tests.id('south rosa'), tests.id('south birch'), tests.id('south 97153'), begins, begins + interval '30 minutes', 'America/New_York'
+from generate_series(0, 40) number
+cross join lateral (select (pg_temp.yesterday() + time '00:00' + number * interval '30 minutes') at time zone 'America/New_York') at (begins);
+insert into audit.events (organization_id, occurred_at, action, decision, code)
+select tests.id(clinic), (pg_temp.yesterday() + time '12:00') at time zone 'America/New_York', 'rpc.hold_sessions', 'deny', code
+from (values ('south', 'forbidden', 30), ('north', 'not_found', 25), ('north', 'client_conflict', 3)) it (clinic, code, number), generate_series(1, it.number);
+
 select is(pg_temp.ask('read_insights', person => 'north rosa') #>> '{problem,code}', 'forbidden', 'a therapist does not see insights');
 select is(pg_temp.ask('save_insights', '{"enabled": true}', 'north rosa') #>> '{problem,code}', 'forbidden', 'and does not turn them on');
 select is(pg_temp.ask('save_insights', '{"enabled": true}', 'south admin') #>> '{problem,code}', 'not_found', 'nor does the admin of another clinic');
@@ -51,9 +60,15 @@ create temp table shown on commit drop as select pg_temp.ask('read_insights') ->
 select is((select data ->> 'enabled' from shown), 'false', 'an admin sees that they are off');
 select is(
   (select data -> 'preview' from shown),
-  jsonb_build_object('type', 'insights.day', 'sender', null, 'day', pg_temp.yesterday(), 'sessions', '{"scheduled": 12, "cancelled": null}'::jsonb,
-    'services', '{"97153": 22}'::jsonb, 'refusals', '{}'::jsonb),
-  'and what would be sent: of the clinic''s yesterday, and of ten or fewer not how many');
+  jsonb_build_object('type', 'insights.day', 'sender', null, 'day', pg_temp.yesterday(), 'sessions', '{"scheduled": 10, "cancelled": null}'::jsonb,
+    'services', '{"97153": 20}'::jsonb, 'refusals', '{"not_found": 20, "client_conflict": null}'::jsonb),
+  'and what would be sent: of the clinic''s yesterday, of ten or fewer not how many, nor does it follow from the others');
+select is(
+  app.rounded_counts('{"a": 1, "b": 10, "c": 11, "d": 19, "e": 20, "f": 109}'), '{"a": null, "b": null, "c": 10, "d": 10, "e": 20, "f": 100}',
+  'what is not few is sent in tens');
+select is(
+  pg_temp.ask('read_insights', jsonb_build_object('organization_id', tests.id('south')), 'south admin') #> '{data,preview,sessions}', '{"scheduled": 40}',
+  'to each clinic its own');
 select is(pg_temp.ask('save_insights', '{"enabled": "yes"}') #>> '{problem,code}', 'validation_failed', 'neither yes nor no turns nothing on');
 select is(pg_temp.ask('save_insights') #>> '{problem,code}', 'validation_failed', 'nor does nothing');
 select is(pg_temp.ask('save_insights', '{"enabled": true}') #>> '{data,enabled}', 'true', 'an admin turns them on');

@@ -1,6 +1,6 @@
 -- Broadcasts: what is told of calendars, on which topics, and who hears it.
 begin;
-select plan(46);
+select plan(52);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.create_user(person || ' login') from unnest(array['gail', 'sue', 'pat', 'paula', 'root']) person;
@@ -223,7 +223,7 @@ from (values
   ('north scheduler login', '{north,north rosa,north theo,north aspen,north birch,north cedar}', 'every calendar of the clinic'),
   ('north rosa login', '{north rosa}', 'their own, and no client''s, whose sessions with others they do not see'),
   ('sue login', '{north theo}', 'those they supervise'),
-  ('pat login', '{north cedar}', 'the clients they review'),
+  ('pat login', '{}', 'no client whom they review, whose offers they do not see'),
   ('gail login', '{north birch}', 'their own child'),
   ('paula login', '{}', 'nothing'),
   ('root login', '{}', 'nothing without breaking the glass'),
@@ -231,6 +231,40 @@ from (values
 ) who (login, hears, why);
 select is(pg_temp.hears('north admin login', on_extension => 'presence'), '{}', 'nobody hears who else is there');
 select is(pg_temp.hears(null, 'anon'), '{}', 'who is not signed in hears nothing');
+
+-- Who hears of a row may read it. (Rosa heard of the session that is Theo's by now.)
+insert into public.waitlist_entries (id, organization_id, client_id, service_id, duration_minutes, wanted_from, time_zone)
+select tests.id('entry of cedar'), organization_id, tests.id('north cedar'), service_id, duration_minutes, wanted_from, time_zone
+from public.waitlist_entries where id = tests.id('north entry');
+insert into public.session_holds (id, organization_id, batch_key, therapist_id, client_id, service_id, start_time, end_time,
+  time_zone, expires_at, waitlist_entry_id)
+values (tests.id('offer to cedar'), tests.id('north'), tests.id('offer to cedar'), tests.id('north theo'), tests.id('north cedar'),
+  tests.id('north 97153'), tests.at('21:00'), tests.at('22:00'), 'America/New_York', clock_timestamp() + interval '1 hour',
+  tests.id('entry of cedar'));
+create function pg_temp.heard_of(login text) returns table (object text, id uuid) language sql as $$
+  select distinct message.payload ->> 'object', named.id::uuid
+  from realtime.messages message
+  cross join lateral jsonb_array_elements_text(message.payload -> 'ids') named (id)
+  where split_part(message.topic, ':', 2) in (select tests.id(label)::text from unnest(pg_temp.hears(login)) label)
+$$;
+create function pg_temp.readable(login text) returns setof uuid language plpgsql as $$
+declare
+  found uuid[];
+begin
+  perform tests.authenticate_as(tests.id(login));
+  found := array(
+    select id from public.sessions
+    union all select session_id from public.family_sessions
+    union all select id from public.session_holds
+    union all select id from public.availability_exceptions);
+  perform tests.clear_authentication();
+  return query select unnest(found);
+end
+$$;
+select is_empty(
+  format('select object, id from pg_temp.heard_of(%L) where id not in (select pg_temp.readable(%1$L))', login),
+  login || ' may read every row that they hear of')
+from unnest(array['north theo login', 'sue login', 'gail login', 'pat login', 'north scheduler login']) login;
 
 create function pg_temp.hears_after(statement text, login text, aal text default 'aal1', claims jsonb default '{}') returns text[] language plpgsql as $$
 declare heard text[];
@@ -278,6 +312,9 @@ select is_empty(
     where pg_temp.audible(topic) is not null $$,
   'a topic that is none is refused, and breaks nothing');
 select isnt(pg_temp.audible('organization:' || tests.id('north')), null, 'as one that is is not');
+select tests.authenticate_as(tests.id('gail login'));
+select is(pg_temp.audible('therapist:' || tests.id('north birch')), null, 'nor does a child count as a therapist, to its family');
+select tests.authenticate_as(tests.id('north admin login'));
 select throws_ok(
   format($$ insert into realtime.messages (topic, extension, private) values ('%s', '%s', true) $$, topic, extension), '42501', null,
   'nobody speaks by ' || extension || ' on ' || split_part(topic, ':', 1))

@@ -41,6 +41,28 @@ describe("signing in", () => {
     expect(await page.getByText(clinic.names.rosa).count()).toBe(0);
   });
 
+  it("is of one tab: who signs in and out in another changes nothing here", async () => {
+    const { page } = await visit(clinic.rosa.user);
+    const other = await page.context().newPage();
+    await other.goto(url());
+    await signIn(other, clinic.theo.user.email, PASSWORD);
+    await other.getByRole("heading", { name: clinic.names.theo }).waitFor();
+    // What tabs tell each other arrives in order: after this, all of it has.
+    await page.evaluate(() => {
+      const tabs = new BroadcastChannel("test");
+      tabs.onmessage = () => document.body.append("All is told.");
+    });
+    await other.getByRole("button", { name: "Sign out" }).click();
+    await other.getByLabel("Password").waitFor();
+    await other.evaluate(() => new BroadcastChannel("test").postMessage("end"));
+    await page.getByText("All is told.").waitFor();
+    await turnToNextWeek(page);
+    await page.getByRole("heading", { name: clinic.names.rosa }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Password").waitFor();
+    expect(await page.evaluate(() => JSON.stringify({ ...sessionStorage }))).not.toContain("access_token");
+  });
+
   it("says that the clinic asks for a second factor", async () => {
     const strict = await createClinic();
     await sql`update public.organizations set requires_mfa = true where id = ${strict.id}`;
@@ -122,7 +144,7 @@ describe("what the page may do", () => {
       address: location.href,
     }));
     expect(stored).toMatchObject({ local: [], cookies: "", address: `${url()}/` });
-    expect(stored.session).toEqual([expect.stringMatching(/^sb-.*-auth-token$/)]);
+    expect(stored.session).toEqual([expect.stringMatching(/^holdfast-auth-/)]);
     for (const name of Object.values(clinic.names)) {
       expect(stored.values).not.toContain(name);
       expect(requests.map(decodeURIComponent).join("\n")).not.toContain(name);
