@@ -2,7 +2,8 @@
 // foreign keys included, under the role and the settings that it ran with, and with the rows that each step gave.
 
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { open } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import type { Sql } from "postgres";
 
 export interface PlanNode {
@@ -56,56 +57,76 @@ export const captureSettings = {
 /** From here on every plan is logged, and counted anew. */
 export async function startCapture(admin: Sql): Promise<void> {
   await admin`create extension if not exists pg_stat_statements schema extensions`;
-  await switchCapture(admin, 0);
+  await switchCapture(admin, "0");
   await admin`select extensions.pg_stat_statements_reset()`;
 }
 
-export async function stopCapture(admin: Sql): Promise<void> {
-  await switchCapture(admin, -1);
+/** Returns once the log is written to its end. */
+export async function stopCapture(admin: Sql, logFile: string): Promise<void> {
+  await switchCapture(admin, "-1");
+  const end = "the capture has ended";
+  await admin.unsafe(`do $$ begin raise log '${end}'; end $$`);
+  while (!(await tailOf(logFile)).includes(end)) await setTimeout(20);
 }
 
-async function switchCapture(admin: Sql, minDuration: 0 | -1): Promise<void> {
+async function tailOf(file: string): Promise<string> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const tail = Buffer.alloc(Math.min(size, 1000));
+    await handle.read(tail, 0, tail.length, size - tail.length);
+    return tail.toString("utf8");
+  } finally {
+    await handle.close();
+  }
+}
+
+async function switchCapture(admin: Sql, minDuration: "0" | "-1"): Promise<void> {
   await admin.unsafe(`alter system set "auto_explain.log_min_duration" = ${minDuration}`);
   await admin`select pg_reload_conf()`;
+  for (;;) {
+    const [row] = await admin`select current_setting('auto_explain.log_min_duration') as now`;
+    if (row?.now === minDuration) return;
+  }
 }
 
-const entry = /^\d{4}-\d\d-\d\d \S+ \S+ \[\d+\] (\S*) (\w+): {2}(.*)$/;
+const entry = /^\S+ \S+ \S+ \[\d+\] (\S*) (\w+): {2}/;
+const planned = /^duration: \S+ ms {2}plan:\n/;
 
-/** All that the log has. A pipe carries it, whole messages at a time: one that cannot be read is an error. */
+/** All that the log has. A plan that cannot be read is an error. */
 export async function readCaptured(logFile: string): Promise<Captured[]> {
   const captured: Captured[] = [];
-  let login = "";
-  let json: string[] | undefined;
-  let context: string[] | undefined;
-  const finish = (): void => {
-    if (json) captured.push(capturedOf(login, json.join("\n"), context ?? []));
-    json = undefined;
-    context = undefined;
-  };
-  for await (const line of createInterface({ input: createReadStream(logFile), crlfDelay: Infinity })) {
-    const [, user = "", kind, message = ""] = entry.exec(line) ?? [];
-    if (kind === "CONTEXT" && json) context = [message];
-    else if (kind !== undefined) {
-      finish();
-      login = user;
-      if (/^duration: \S+ ms {2}plan:$/.test(message)) json = [];
-    } else if (context) context.push(line);
-    else json?.push(line);
+  let unread: { login: string; json: string } | undefined;
+  for await (const message of messagesOf(logFile)) {
+    const [head, login = "", kind] = entry.exec(message) ?? [""];
+    const text = message.slice(head.length);
+    if (unread) captured.push(capturedOf(unread.login, unread.json, kind === "CONTEXT" ? text : ""));
+    const json = text.replace(planned, "");
+    unread = json === text ? undefined : { login, json };
   }
-  finish();
   return captured;
 }
 
-function capturedOf(login: string, json: string, context: string[]): Captured {
+/** The log's messages, each with the lines that belong to it. */
+async function* messagesOf(logFile: string): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of createReadStream(logFile, { encoding: "utf8", highWaterMark: 1 << 20 })) {
+    const messages = (rest + chunk).split(/\n(?=\d{4}-\d\d-\d\d \d\d:)/);
+    rest = messages.pop() ?? "";
+    yield* messages;
+  }
+  // The last one is that the capture has ended.
+}
+
+function capturedOf(login: string, json: string, context: string): Captured {
   const { Plan, ...rest } = JSON.parse(json) as { Plan: PlanNode } & Record<string, unknown>;
   return {
     // A 64-bit number, which JSON.parse would round.
     queryId: /"Query Identifier": (-?\d+)/.exec(json)?.[1] ?? "",
     text: String(rest["Query Text"]),
-    within: context.flatMap((line) => {
-      const [, name] = /(?:PL\/pgSQL|SQL) function "?([\w.]+)"?/.exec(line) ?? [];
-      return name ? [name] : [];
-    }),
+    within: [...context.matchAll(/^\t?(?:PL\/pgSQL|SQL) function "?([\w.]+)"?/gm)].map(([, name]) =>
+      String(name),
+    ),
     login,
     plan: Plan,
   };

@@ -1,10 +1,10 @@
 // What the judgment of plans needs of the catalog, and what shows that it left nothing out.
 
-import type { Sql } from "postgres";
+import type { ISql, Sql } from "postgres";
 import type { Captured } from "./capture.ts";
 import type { Catalog } from "./judge.ts";
 
-export async function readCatalog(sql: Sql): Promise<Catalog> {
+export async function readCatalog(sql: ISql): Promise<Catalog> {
   const relations = await sql<{ name: string; rows: number }[]>`
     select format('%s.%s', nspname, relname) as name, reltuples::float8 as rows
     from pg_class

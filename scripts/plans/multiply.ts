@@ -64,7 +64,12 @@ export async function multiply(sql: Sql, organizations: readonly string[], copie
         from (select * from ${name} where ${source}) original
         cross join generate_series(1, ${copies}) copy`);
     }
+    await transaction.unsafe(`
+      update app.webhook_deliveries set status = 'delivered', ended_at = created_at
+      where status = 'pending' and organization_id <> all (${ids})`);
   });
+  // What the copies wrote was sealed when it was new, as it was delivered.
+  while ((await sql<[{ seals: number }]>`select audit.seal() as seals`)[0].seals > 0);
 }
 
 function copied({ name, type, unique }: Column): string {

@@ -1,7 +1,7 @@
 // The reads that apps make without a function: every table and view that the API shows, asked by users of every role for
 // what is theirs, for what belongs to a row that they know of, and for a week. And what runs with nobody asking.
 
-import type { Sql, TransactionSql } from "postgres";
+import type { Sql } from "postgres";
 
 /** As `max_rows` of supabase/config.toml. */
 const page = 1000;
@@ -15,8 +15,19 @@ interface Relation {
   timed: boolean;
 }
 
-/** Asks as two users of each role: one of the largest clinic, one of the given organizations. */
-export async function readAsEveryRole(admin: Sql, organizations: readonly string[]): Promise<number> {
+interface Question {
+  text: string;
+  values: string[];
+}
+
+interface Asker {
+  claims: string;
+  /** By relation. */
+  asks: Question[][];
+}
+
+/** What two users of each role ask: one of the largest clinic, one of the given organizations. */
+export async function questionsOfEveryRole(admin: Sql, organizations: readonly string[]): Promise<Asker[]> {
   const relations = await readable(admin);
   const users = await admin<{ claims: string; organization: string }[]>`
     with member as (
@@ -35,24 +46,26 @@ export async function readAsEveryRole(admin: Sql, organizations: readonly string
         'sub', user_id, 'session_id', user_id, 'role', 'authenticated', 'aal', 'aal2'))) ->> 'claims' as claims
     from member
     where place = 1`;
-  let asked = 0;
-  for (const { claims, organization } of users) {
-    for (const relation of relations) {
-      await admin.begin(async (transaction) => {
-        const values = await knownRow(transaction, relation, organization);
-        await transaction`
-          select set_config('role', 'authenticated', true), set_config('request.jwt.claims', ${claims}, true)`;
-        for (const filter of filtersOf(relation, values)) {
-          await transaction.unsafe(
-            `select ${relation.columns} from ${relation.name} ${filter.text}`,
-            filter.values,
-          );
-          asked++;
-        }
-      });
-    }
+  const ofOrganization = new Map<string, Question[][]>();
+  for (const organization of new Set(users.map((user) => user.organization))) {
+    const asks = relations.map(async (relation) =>
+      questionsOf(relation, await knownRow(admin, relation, organization)),
+    );
+    ofOrganization.set(organization, await Promise.all(asks));
   }
-  return asked;
+  return users.map(({ claims, organization }) => ({ claims, asks: ofOrganization.get(organization) ?? [] }));
+}
+
+export async function ask(admin: Sql, askers: readonly Asker[]): Promise<void> {
+  for (const { claims, asks } of askers) {
+    await admin.begin(async (transaction) => {
+      await transaction`select set_config('request.jwt.claims', ${claims}, true)`;
+      await transaction`set local role authenticated`;
+      for (const questions of asks) {
+        await Promise.all(questions.map(({ text, values }) => transaction.unsafe(text, values).raw()));
+      }
+    });
+  }
 }
 
 async function readable(admin: Sql): Promise<Relation[]> {
@@ -77,7 +90,7 @@ async function readable(admin: Sql): Promise<Relation[]> {
 
 /** Of some row of the organization, what an app may know: the ids in it. */
 async function knownRow(
-  sql: TransactionSql,
+  sql: Sql,
   { name, references }: Relation,
   organization: string,
 ): Promise<Record<string, string | null>> {
@@ -89,14 +102,15 @@ async function knownRow(
   return row ?? { organization_id: organization };
 }
 
-function filtersOf({ timed }: Relation, values: Record<string, string | null>) {
-  const filters: { text: string; values: string[] }[] = [{ text: `limit ${page}`, values: [] }];
+function questionsOf({ name, columns, timed }: Relation, values: Record<string, string | null>): Question[] {
+  const all = `select ${columns} from ${name}`;
+  const questions: Question[] = [{ text: `${all} limit ${page}`, values: [] }];
   for (const [column, value] of Object.entries(values)) {
-    if (value !== null) filters.push({ text: `where ${column} = $1`, values: [value] });
+    if (value !== null) questions.push({ text: `${all} where ${column} = $1`, values: [value] });
   }
   const aWeek = "start_time >= now() and start_time < now() + interval '7 days'";
-  if (timed) filters.push({ text: `where ${aWeek} order by start_time`, values: [] });
-  return filters;
+  if (timed) questions.push({ text: `${all} where ${aWeek} order by start_time`, values: [] });
+  return questions;
 }
 
 /** The jobs, and what monitors ask. */

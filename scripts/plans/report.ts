@@ -33,6 +33,6 @@ export function describe({ machine, sessions, organizations, plans, statements, 
     `${count(sessions)} sessions of ${count(organizations)} organizations; ${count(plans)} plans of ${count(statements)} statements: ${
       findings.length === 0 ? "no fault." : `${findings.length} faults.`
     }`,
-    ...(findings.length > 0 ? [["```", ...findings, "```"].join("\n")] : []),
+    ...(findings.length > 0 ? [["```text", ...findings, "```"].join("\n")] : []),
   ].join("\n\n");
 }

@@ -241,11 +241,13 @@ async function ready(child: ChildProcess, exited: Promise<void>, logFile: string
   let output = "";
   const accepting = new Promise<void>((resolve, reject) => {
     child.once("error", reject);
-    child.stderr?.on("data", (chunk: Buffer) => {
-      log.write(chunk);
+    child.stderr?.on("data", (chunk: Buffer) => log.write(chunk));
+    child.stderr?.on("data", function read(chunk: Buffer) {
       // The end of it: while a server recovers, every caller that it turns away is a line.
       output = (output + chunk.toString("utf8")).slice(-20_000);
-      if (output.includes("ready to accept connections")) resolve();
+      if (!output.includes("ready to accept connections")) return;
+      child.stderr?.off("data", read);
+      resolve();
     });
   });
   const failed = exited.then(() => {

@@ -181,7 +181,9 @@ set search_path = ''
 as $$
   select it.organization_id
   from app.insights it
-  where it.next_attempt_at <= clock_timestamp() and it.next_day <= app.last_insights_day(it.organization_id)
+  join public.organizations clinic on clinic.id = it.organization_id
+  -- As last_insights_day, which would be called for each.
+  where it.next_attempt_at <= clock_timestamp() and it.next_day < (clock_timestamp() at time zone clinic.time_zone)::date
     and (only_organization is null or it.organization_id = only_organization)
 $$;
 comment on function app.due_insights is 'Organizations with a day to send.';

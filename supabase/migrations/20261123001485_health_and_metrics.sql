@@ -67,17 +67,20 @@ as $$
   group by state.name
   union all
   -- Each organization's own today.
-  select 'sessions_today', jsonb_build_object('status', status.name), count(today.status)
+  select 'sessions_today', jsonb_build_object('status', status.name), coalesce(sum(today.sessions), 0)
   from (select distinct transition.to_status as name from app.session_transitions transition union select 'scheduled') status
   left join (
-    select session.status
+    select of_clinic.status, of_clinic.sessions
     from public.organizations clinic
     cross join lateral (
       select date_trunc('day', now() at time zone clinic.time_zone) as midnight) day
-    join public.sessions session
-      on session.organization_id = clinic.id
-      and session.start_time >= day.midnight at time zone clinic.time_zone
-      and session.start_time < (day.midnight + interval '1 day') at time zone clinic.time_zone
+    cross join lateral (
+      select session.status, count(*) as sessions
+      from public.sessions session
+      where session.organization_id = clinic.id
+        and session.start_time >= day.midnight at time zone clinic.time_zone
+        and session.start_time < (day.midnight + interval '1 day') at time zone clinic.time_zone
+      group by session.status) of_clinic
   ) today on today.status = status.name
   group by status.name
   union all
@@ -87,7 +90,7 @@ as $$
   union all
   select 'waitlist_offers_open', '{}', count(*)
   from public.session_holds hold
-  where hold.waitlist_entry_id is not null and hold.status = 'held' and hold.expires_at > clock_timestamp()
+  where hold.open_offer_to is not null and hold.expires_at > clock_timestamp()
 $$;
 comment on function app.booking_metrics is 'Holds, today''s sessions, the waitlist.';
 
@@ -207,7 +210,7 @@ as $$
   select 'job_failures_last_day', jsonb_build_object('job', job.name), count(run.id)
   from app.jobs job
   left join app.job_runs run
-    on run.job = job.name and run.outcome = 'failed' and run.started_at > clock_timestamp() - interval '1 day'
+    on run.job = job.name and run.outcome = 'failed' and run.started_at > (select clock_timestamp() - interval '1 day')
   group by job.name
 $$;
 comment on function app.job_metrics is

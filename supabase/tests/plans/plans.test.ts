@@ -22,14 +22,14 @@ import { readCatalog, smallTables, unseenStatements } from "../../../scripts/pla
 import { exceptions, isException } from "../../../scripts/plans/exceptions.ts";
 import { type Catalog, type Finding, judge } from "../../../scripts/plans/judge.ts";
 import { multiply } from "../../../scripts/plans/multiply.ts";
-import { readAsEveryRole, runJobs } from "../../../scripts/plans/reads.ts";
+import { ask, questionsOfEveryRole, runJobs } from "../../../scripts/plans/reads.ts";
 import { linesOf, type Report } from "../../../scripts/plans/report.ts";
 import { type Stack, startStack } from "../../../scripts/stack/index.ts";
 
 const { HOLDFAST_PLANS_ROWS: fullSize, HOLDFAST_PLANS_REPORT: reportFile } = process.env;
-const rows = Number(fullSize ?? 30_000);
+const rows = Number(fullSize ?? 5_000);
 /** Of the clinics that do everything, so that no table of tenants is empty. */
-const copies = rows / 500;
+const copies = Math.max(60, rows / 500);
 
 /** What the network has besides: what triggers, which are off, would add. */
 const link = [
@@ -53,6 +53,7 @@ let own: Stack;
 let admin: Sql;
 let catalog: Catalog;
 let captured: Captured[];
+let unseen: string[];
 let findings: Finding[];
 
 beforeAll(async () => {
@@ -70,13 +71,16 @@ beforeAll(async () => {
   await multiply(admin, clinics, copies);
   await admin.unsafe("vacuum (analyze)");
   if (!fullSize) await admin`alter system set enable_seqscan = off`;
+  const askers = await questionsOfEveryRole(admin, clinics);
   await startCapture(admin);
   await runEveryFlow();
-  await readAsEveryRole(admin, clinics);
+  await ask(admin, askers);
   await runJobs(admin);
-  await stopCapture(admin);
   const { dataDir } = (await (await fetch(`${own.url}/health`)).json()) as { dataDir: string };
-  captured = await readCaptured(join(dataDir, "postgres.log"));
+  const logFile = join(dataDir, "postgres.log");
+  await stopCapture(admin, logFile);
+  captured = await readCaptured(logFile);
+  unseen = await unseenStatements(admin, captured);
   catalog = await readCatalog(admin);
   findings = captured.flatMap((plan) => judge(plan, catalog));
   if (reportFile) await writeFile(reportFile, JSON.stringify(await report()));
@@ -104,9 +108,9 @@ async function report(): Promise<Report> {
 }
 
 describe("every statement", () => {
-  it("that the server counted has a plan that is judged", async () => {
+  it("that the server counted has a plan that is judged", () => {
     expect(captured.length).toBeGreaterThan(10_000);
-    expect(await unseenStatements(admin, captured)).toEqual([]);
+    expect(unseen).toEqual([]);
   });
 
   it("reads tables of tenants that are filled, each but those that a clinic sets up by hand", async () => {
@@ -117,7 +121,7 @@ describe("every statement", () => {
     expect(linesOf(findings.filter((finding) => !isException(finding)))).toEqual([]);
   });
 
-  it("that is an exception is one still", () => {
+  it.runIf(fullSize)("that is an exception is one still", () => {
     for (const { of, within } of exceptions) {
       expect(findings).toContainEqual(expect.objectContaining({ of, within }));
     }
@@ -125,48 +129,51 @@ describe("every statement", () => {
 });
 
 describe("a fault is found when it is planted:", () => {
-  /** What is found in the plan of a statement, as a therapist of the network sends it, after a change that is undone. */
-  async function faultsAfter(change: string, filter: string): Promise<string[]> {
+  const therapist = { user: "therapist 1", filter: "therapist_id = md5('therapist 1')::uuid" };
+  const operator = { user: null, filter: "organization_id = md5('organization 0')::uuid" };
+  type Asker = typeof therapist | typeof operator;
+
+  /** What is found in the plan of somebody's sessions, after a change that is undone. */
+  async function faultsAfter(change: string, asker: Asker = therapist): Promise<string[]> {
     const undone = new Error("undone");
     let found: Finding[] = [];
     const planted = admin.begin(async (transaction) => {
       await transaction.unsafe(change);
-      found = judge(
-        { queryId: "", text: filter, within: [], login: "", plan: await planOf(transaction, filter) },
-        catalog,
-      );
+      const plan = await planOf(transaction, asker);
+      found = judge({ queryId: "", text: "", within: [], login: "", plan }, await readCatalog(transaction));
       throw undone;
     });
     await expect(planted).rejects.toBe(undone);
     return [...new Set(found.map(({ fault, of }) => `${fault}: ${of}`))];
   }
 
-  async function planOf(sql: TransactionSql, filter: string): Promise<PlanNode> {
-    const user = "md5('user ' || 'therapist ' || 1)::uuid";
-    await sql.unsafe(`
-      select set_config('role', 'authenticated', true),
-        set_config('request.jwt.claims', public.custom_access_token_hook(jsonb_build_object('user_id', ${user}, 'claims',
-          jsonb_build_object('sub', ${user}, 'session_id', ${user}, 'role', 'authenticated', 'aal', 'aal2'))) ->> 'claims', true)`);
+  async function planOf(sql: TransactionSql, { user, filter }: Asker): Promise<PlanNode> {
+    if (user !== null) {
+      const id = `md5('user ${user}')::uuid`;
+      await sql.unsafe(`
+        select set_config('request.jwt.claims', public.custom_access_token_hook(jsonb_build_object('user_id', ${id}, 'claims',
+          jsonb_build_object('sub', ${id}, 'session_id', ${id}, 'role', 'authenticated', 'aal', 'aal2'))) ->> 'claims', true)`);
+      await sql.unsafe("set local role authenticated");
+    }
     const [row] = await sql.unsafe<{ "QUERY PLAN": [{ Plan: PlanNode }] }[]>(
       `explain (analyze, verbose, timing off, format json) select id from public.sessions where ${filter}`,
     );
+    await sql.unsafe("reset role");
     if (!row) throw new Error("explain gave no plan");
     return row["QUERY PLAN"][0].Plan;
   }
 
-  const ofTherapist = "therapist_id = md5('therapist ' || 1)::uuid";
-
   it("none where nothing is", async () => {
-    expect(await faultsAfter("select", ofTherapist)).toEqual([]);
+    expect(await faultsAfter("select")).toEqual([]);
+    expect(await faultsAfter("select", operator)).toEqual([]);
   });
 
   it("an index that is gone", async () => {
     const [{ drops }] = await admin<[{ drops: string }]>`
-      select string_agg(format('drop index public.%I', index.indexrelid::regclass), '; ') as drops
-      from pg_index index
-      where index.indrelid = 'public.sessions'::regclass and not index.indisunique and not index.indisexclusion`;
-    const found = await faultsAfter(drops.replaceAll("public.public.", "public."), ofTherapist);
-    expect(found.join()).toMatch(/reads (the whole (table|index)|much of the table): public.sessions/);
+      select string_agg(format('drop index %s', indexrelid::regclass), '; ') as drops
+      from pg_index
+      where indrelid = 'public.sessions'::regclass and not indisunique and not indisexclusion`;
+    expect(await faultsAfter(drops)).toEqual(["reads the whole table: public.sessions"]);
   });
 
   it("a policy that asks a function for each row", async () => {
@@ -175,15 +182,14 @@ describe("a fault is found when it is planted:", () => {
         set search_path = '' as $$ begin return exists (select from public.user_roles); end $$;
       grant execute on function app.planted to authenticated;
       create policy planted on public.sessions as restrictive for select to authenticated using (app.planted(organization_id))`;
-    const grown = `${policy}; select 1`;
-    catalog.readers.add("app.planted");
-    expect(await faultsAfter(grown, ofTherapist)).toEqual(["calls a function for each row: public.sessions"]);
+    expect(await faultsAfter(policy)).toEqual(["calls a function for each row: public.sessions"]);
   });
 
   it("an estimate that is far off", async () => {
-    const wrong = `
-      alter table public.sessions alter column therapist_id set (n_distinct = 1);
-      delete from pg_statistic where starelid = 'public.sessions'::regclass`;
-    expect(await faultsAfter(wrong, ofTherapist)).toEqual([]);
+    const everyValueOnce = `
+      update pg_statistic
+      set stadistinct = -1, stakind1 = 0, stakind2 = 0, stakind3 = 0, stakind4 = 0, stakind5 = 0
+      where starelid = 'public.sessions'::regclass`;
+    expect(await faultsAfter(everyValueOnce, operator)).toEqual(["expects too few rows: public.sessions"]);
   });
 });
