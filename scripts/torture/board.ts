@@ -38,7 +38,8 @@ export class Board {
   readonly holds: KnownHold[] = [];
   readonly groups: string[] = [];
   readonly sessions: KnownSession[] = [];
-  readonly notes = new Map<string, number>();
+  /** By session. */
+  readonly notes = new Map<string, { version: number; authors: Set<string> }>();
   readonly sent: Sent[] = [];
   /** One change of the temporary role at a time, so that it is known since when it is revoked. */
   roleChanging = false;
@@ -62,7 +63,10 @@ export class Board {
       }
     }
     for (const { id } of cancelled) this.forget(id);
-    if (note) this.notes.set(note.session_id, note.version);
+    if (note) {
+      const authors = this.notes.get(note.session_id)?.authors ?? new Set();
+      this.notes.set(note.session_id, { version: note.version, authors: authors.add(ask.user.id) });
+    }
   }
 
   remember(sent: Sent): void {

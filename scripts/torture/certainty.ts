@@ -35,14 +35,15 @@ export class Certainty {
   private readonly touches = new Map<string, Touch[]>();
   private readonly groups = new Set<string>();
   private readonly batches = new Map<string, string[]>();
-  private readonly clocks = new Map<string, number[]>();
+  /** When holds may have run out before their time. */
+  private readonly clocks = new Map<string, Pick<Touch, "began" | "ended">[]>();
   private readonly organizations = new Map<string, string>();
 
   see(entry: Entry): void {
     const { operation, name, outcome, request, organization } = entry;
     if (name === "clock") {
       const clocks = this.clocks.get(organization) ?? [];
-      clocks.push(entry.began);
+      clocks.push({ began: entry.began, ended: outcome === "ok" ? entry.ended : Number.POSITIVE_INFINITY });
       this.clocks.set(organization, clocks);
       return;
     }
@@ -106,7 +107,9 @@ export class Certainty {
           ...touches
             .filter((other) => other !== touch && other.ended > touch.began && !isSame(other, touch))
             .map(({ began }) => began),
-          ...(Number.isFinite(touch.until) ? clocks.filter((began) => began > touch.began) : []),
+          ...(Number.isFinite(touch.until)
+            ? clocks.filter(({ ended }) => ended > touch.began).map(({ began }) => began)
+            : []),
         );
         if (until <= touch.ended) continue;
         const had = { id, ...touch.place, from: touch.ended, until };

@@ -31,7 +31,7 @@ const KINDS = {
   repeat: 4,
   trespass: 2,
   stranger: 1,
-  read: 4,
+  read: 24,
   role: 0.6,
   sweep: 0.3,
 } as const;
@@ -74,7 +74,7 @@ export interface Mix {
 
 /** The steps of one user, without end. Only over HTTP are notes written. */
 export function* stepsOf(seed: number, worker: number, scale: Scale & Mix, http: boolean): Generator<Step> {
-  const { clinics, slots, disturbed = 0.06 } = scale;
+  const { clinics, slots, disturbed = 0.04 } = scale;
   const random = randomOf(seed, worker);
   const weights: Partial<Record<Kind, number>> = { ...KINDS, ...(http && { note: 8 }), ...scale.weights };
   for (;;) {
@@ -98,11 +98,11 @@ export function* stepsOf(seed: number, worker: number, scale: Scale & Mix, http:
 }
 
 const DISTURBANCES: Record<Disturbance, number> = {
-  cut_answer: 4,
-  cut_request: 3,
+  cut_answer: 3,
+  cut_request: 2,
   slow: 3,
   duplicate: 6,
-  cancelled: 1,
+  cancelled: 2,
 };
 
 /** A quarter of all wishes is for a tenth of the time. */

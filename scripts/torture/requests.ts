@@ -100,7 +100,7 @@ function wanted(step: Step, { clinic, board }: Place): Wanted | null {
     note: () => {
       const therapist = clinic.therapists.find(({ id }) => id === session?.therapist_id);
       if (!session || !therapist) return null;
-      const version = board.notes.get(session.id) ?? 0;
+      const version = board.notes.get(session.id)?.version ?? 0;
       const text = `What was done, ${step.slot} ${step.row}.`;
       return ask("save_note", therapist.user, { session_id: session.id, version, text });
     },

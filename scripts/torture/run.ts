@@ -7,13 +7,14 @@ import postgres, { type Sql } from "postgres";
 import type { Stack } from "../stack/index.ts";
 import { ANOMALIES, type Anomaly, type AnomalyKind } from "./anomalies.ts";
 import { Board } from "./board.ts";
-import { APPLICATION, type Caller, httpCaller, sqlCaller, type Tokens } from "./callers.ts";
+import { APPLICATION, type Caller, httpCaller, sqlCaller, type Tokens, UNDISTURBED } from "./callers.ts";
 import { Checker } from "./checker.ts";
 import { answers, inflict } from "./faults.ts";
 import { type Final, readFinal } from "./final.ts";
 import { now, ownEntry, type Recorder, readHistory, recordTo } from "./history.ts";
 import { observe } from "./observer.ts";
 import { type Fault, type FaultKind, faultsOf, type Mix, type Scale, stepsOf } from "./plan.ts";
+import { personOf } from "./requests.ts";
 import { faultsOfSnapshot } from "./snapshots.ts";
 import { type Counts, type Play, pause, recover, useUntilDone } from "./users.ts";
 import { type Clinic, makeClinics } from "./world.ts";
@@ -160,9 +161,11 @@ async function inflictAll(
     while (play.goesOn() && play.counts.operations < fault.at) await pause(5);
     if (!play.goesOn()) break;
     // One that meets a database that still recovers from the last is no less a fault.
+    const began = performance.now();
     await inflict(fault, target).catch((error) => log(`${fault.kind}: ${error}`));
     inflicted[fault.kind] = (inflicted[fault.kind] ?? 0) + 1;
-    log(`${play.counts.operations} operations: ${fault.kind}`);
+    const ms = Math.round(performance.now() - began);
+    log(`${play.counts.operations} operations, ${play.unresolved.size} open: ${fault.kind} took ${ms} ms`);
   }
   return inflicted;
 }
@@ -205,20 +208,29 @@ async function keepSignedIn(admin: Sql): Promise<void> {
 /** What the notes say, read as their authors read them. */
 async function readNotes(play: Play, callers: Caller[]): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
-  const caller = callers.find(({ via }) => via === "http");
-  if (!caller) return texts;
-  for (const { clinic, board } of play.places) {
-    for (const session_id of board.notes.keys()) {
-      for (const { user } of clinic.therapists) {
-        const ask = { name: "read_notes", request: { session_id }, user, key: "read" };
-        const { data } = await caller.call(ask, { disturbance: null, delayMs: 0 });
+  const asks = play.places.flatMap(({ clinic, board }) =>
+    [...board.notes].flatMap(([session_id, { authors }]) =>
+      [...authors].map((author) => ({
+        name: "read_notes",
+        request: { session_id },
+        user: personOf(clinic, author),
+        key: "read",
+      })),
+    ),
+  );
+  const readers = callers.filter(({ via }) => via === "http");
+  await Promise.all(
+    readers.map(async (caller) => {
+      for (let ask = asks.pop(); ask; ask = asks.pop()) {
+        const { user } = ask;
+        const { data } = await caller.call(ask, UNDISTURBED);
         for (const note of (data as { notes: { id: string; author_id: string; text: string }[] })?.notes ??
           []) {
           if (note.author_id === user.id) texts.set(note.id, note.text);
         }
       }
-    }
-  }
+    }),
+  );
   return texts;
 }
 

@@ -27,10 +27,17 @@ export interface Play {
 }
 
 /** How long a user waits who found nobody there. */
-const NOBODY_THERE_MS = 50;
+const NOBODY_THERE_MS = 200;
+/** So many operations a user leaves open; with more, the oldest is asked again before anything new. */
+const LEFT_OPEN = 4;
 
 export async function useUntilDone(play: Play, caller: Caller, steps: Iterator<Step>): Promise<void> {
+  const open: Sent[] = [];
   while (play.goesOn()) {
+    if (open.length > LEFT_OPEN) {
+      await askAgain(play, open);
+      continue;
+    }
     const step = steps.next().value as Step;
     const place = play.places[step.clinic] as Place;
     if (step.kind === "repeat") {
@@ -41,7 +48,24 @@ export async function useUntilDone(play: Play, caller: Caller, steps: Iterator<S
     if (step.kind === "role" && place.board.roleChanging) continue;
     const wanted = wantedBy(step, play.places);
     if (!wanted) continue;
-    await operate(play, caller, place, step, wanted);
+    const sent = await operate(play, caller, place, step, wanted);
+    if (play.unresolved.has(sent.operation)) open.push(sent);
+  }
+}
+
+/**
+ * Asks the oldest of them again. A refusal says that it was not done until now; where its first request may still be on
+ * its way, that is not the last word: it is asked once more at the end.
+ */
+async function askAgain(play: Play, open: Sent[]): Promise<void> {
+  const sent = open.shift() as Sent;
+  const known = play.unresolved.get(sent.operation);
+  if (!known) return;
+  const { outcome, code } = await attempt(play, known.caller, known.place, sent, UNDISTURBED);
+  if (outcome === "ok") play.unresolved.delete(sent.operation);
+  else if (outcome === "unknown" || code === "idempotency_in_flight") {
+    open.push(sent);
+    await pause(NOBODY_THERE_MS);
   }
 }
 
@@ -51,7 +75,7 @@ async function operate(
   place: Place,
   step: Step,
   wanted: Pick<Ask, "name" | "request" | "user">,
-): Promise<void> {
+): Promise<Sent> {
   const { counts } = play;
   const operation = counts.operations++;
   const ask: Ask = {
@@ -71,11 +95,12 @@ async function operate(
     (twice ? [step, UNDISTURBED] : [step]).map((onTheWay) => attempt(play, caller, place, sent, onTheWay)),
   );
   if (step.kind === "role") await settleRole(play, caller, place, sent, answers[0] as Answer);
-  else if (!sent.done && answers.some(({ outcome }) => outcome === "unknown")) {
+  else if (keyed && !sent.done && answers.some(({ outcome }) => outcome === "unknown")) {
     play.unresolved.set(operation, { sent, caller, place });
   }
   if (keyed && !forbidden && (step.row < 0.1 || play.unresolved.has(operation))) place.board.remember(sent);
   if (answers.some(({ outcome }) => outcome === "unknown")) await pause(NOBODY_THERE_MS);
+  return sent;
 }
 
 /** What has an effect and an Idempotency-Key that finds it. */

@@ -266,6 +266,16 @@ describe("the checker", () => {
     const asked = { ...released(), began, ended: began + 100 };
     expect(kindsOf([held(1, HOLD), held(2, SECOND), asked], end())).toEqual([]);
   });
+
+  it("takes a hold for lost once the clock may have jumped, and for had where it jumped before", () => {
+    const end = () => final({ holds: rowsOf(holdRow(HOLD, "expired"), holdRow(SECOND, "held")) });
+    const jumped = (changes: object) => entry(-1, "clock", {}, changes);
+    expect(kindsOf([jumped({}), held(1, HOLD), held(2, SECOND)], end())).toEqual(["overlap_acknowledged"]);
+    // It began before the hold was asked for, and nobody knows at which moment it counted.
+    const during = jumped({ ended: clock + 100 });
+    expect(kindsOf([during, held(1, HOLD), held(2, SECOND)], end())).toEqual([]);
+    expect(kindsOf([jumped({ outcome: "unknown" }), held(1, HOLD), held(2, SECOND)], end())).toEqual([]);
+  });
 });
 
 describe("a snapshot", () => {
