@@ -28,6 +28,14 @@ const json = (oid: number) => ({
   parse: (text: string) => JSON.parse(text),
 });
 
+// PostgREST has Postgres make JSON of the rows, which writes moments by ISO 8601; the inner server takes the driver's text.
+const moment = (oid: number) => ({
+  to: oid,
+  from: [oid],
+  serialize: (value: unknown) => value,
+  parse: (text: string) => text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"),
+});
+
 /** What REST requests see, as PostgREST sets it from `api.extra_search_path`. */
 const searchPath = "public, extensions";
 
@@ -42,7 +50,7 @@ export function createInnerServer(
     postgresOptions: {
       max: 32,
       onnotice: () => {},
-      types: { json: json(114), jsonb: json(3802) },
+      types: { json: json(114), jsonb: json(3802), timestamp: moment(1114), timestamptz: moment(1184) },
       // The time limits as PostgREST has them of its roles on hosted.
       connection: {
         application_name: "holdfast-api",
