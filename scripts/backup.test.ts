@@ -224,6 +224,7 @@ describe("restoring", () => {
     expect((await prove(to, { head: manifest.head ?? "" })).findings).toEqual([]);
 
     const supabase = createClient(stacks[1].url, stacks[1].publishableKey, {
+      auth: { persistSession: false, autoRefreshToken: false },
       realtime: { transport: ws as never },
     });
     await supabase.auth.signInWithPassword({ email: "theo@willowcreek.example", password: "holdfast-demo" });

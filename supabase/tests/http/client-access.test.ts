@@ -1,11 +1,9 @@
 // The client's own calls for admins and operators, over REST as an app makes them.
 
-import { createClient } from "@supabase/supabase-js";
 import { beforeAll, describe, expect, it } from "vitest";
-import WebSocket from "ws";
 import { createHoldfast, type Holdfast, isHoldfastError } from "../../../src/lib/index.ts";
 import { type Clinic, createClinic } from "../support/clinic.ts";
-import { stack } from "../support/stack.ts";
+import { connect } from "../support/stack.ts";
 
 let clinic: Clinic;
 let admin: Holdfast;
@@ -82,11 +80,7 @@ describe("access", () => {
   });
 
   it("is refused as unauthenticated, and not as forbidden, to who is not signed in", async () => {
-    const anonymous = createHoldfast(
-      createClient(stack.url, stack.publishableKey, {
-        realtime: { transport: WebSocket as unknown as typeof globalThis.WebSocket },
-      }),
-    );
+    const anonymous = createHoldfast(connect());
     const { aspen: clientId } = clinic;
     expect(await codeOf(anonymous.consents.listConsents({ clientId }))).toBe("unauthenticated");
     expect(await codeOf(anonymous.audit.listAuditEvents({ organizationId: clinic.id }))).toBe(
