@@ -56,7 +56,7 @@ const actors = await Promise.all(
           : await signIn(user, aal);
     await sql`select access.end_access(${`${run} ${persona}`})`;
     // The relations come from the catalog, so the generated types say nothing about them.
-    return { persona, client: client as unknown as SupabaseClient, cells: await cellsOf(persona) };
+    return { persona, user, client: client as unknown as SupabaseClient, cells: await cellsOf(persona) };
   }),
 );
 
@@ -132,9 +132,14 @@ async function cellsOf(persona: string): Promise<Cell[]> {
     order by cell.line`;
 }
 
-async function tryAll({ persona, client, cells }: (typeof actors)[number]): Promise<void> {
+async function tryAll({ persona, user, client, cells }: (typeof actors)[number]): Promise<void> {
   const results: Tried[] = [];
+  let calls = 0;
   for (const cell of cells) {
+    // Whom a clinic does not admit may call sixty times in a minute.
+    if (cell.command === "call" && calls++ % 50 === 0) {
+      await sql`delete from app.call_counts where user_id = ${user.id}`;
+    }
     const before = await rowOf(cell);
     const outcome = await attempt(client, cell);
     const after = cell.command === "select" || cell.allowed ? before : await rowOf(cell);

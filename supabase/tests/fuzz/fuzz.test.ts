@@ -26,7 +26,7 @@ beforeAll(async () => {
   exposed = (await rpcs(stack.sql)).map(({ name }) => name);
   tally = await fuzz(stack, { cases: 250, seed: SEED });
   world = await buildWorld(stack.sql);
-}, 120_000);
+}, 300_000);
 afterAll(() => stack?.stop());
 
 describe("a short run", () => {

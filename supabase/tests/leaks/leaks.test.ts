@@ -58,7 +58,7 @@ beforeAll(async () => {
     for (let next = calls.pop(); next; next = calls.pop()) await repeat(next, next.changes);
   };
   await Promise.all([repeatAll(), repeatAll(), repeatAll(), repeatAll()]);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await admin?.end();
   await host?.stop();
