@@ -121,16 +121,17 @@ for (const method of ["error", "warn"] as const) {
 
 /** Of the errors it does not know, exclusion and check violations among them, the inner server keeps no code. PostgREST does. */
 async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promise<Response> {
+  const unreadable = { code: "22P02", message: "invalid input syntax", details: null, hint: null };
   // Its driver, and not the database, has seen that an argument is not of its type.
-  if (refusal?.code.startsWith("ERR_")) {
-    return Response.json(
-      { code: "22P02", message: "invalid input syntax", details: null, hint: null },
-      { status: 400 },
-    );
+  if (refusal?.code.startsWith("ERR_")) return Response.json(unreadable, { status: 400 });
+  if (answer.status !== 500) return answer;
+  const body: { code?: unknown; message?: unknown } = await answer.clone().json();
+  if (body.code !== "SUP") return answer;
+  if (!refusal) {
+    // It has stumbled over a value itself, before the database saw it.
+    const stumbled = String(body.message).startsWith("TypeError: ");
+    return stumbled ? Response.json(unreadable, { status: 400 }) : answer;
   }
-  if (answer.status !== 500 || !refusal) return answer;
-  const body: unknown = await answer.clone().json();
-  if ((body as { code?: unknown }).code !== "SUP") return answer;
   const { code, message, detail = null, hint = null } = refusal;
   return Response.json({ code, message, details: detail, hint }, { status: statusOf(code) });
 }

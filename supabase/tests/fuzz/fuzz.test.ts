@@ -72,15 +72,18 @@ describe("the local stack answers as hosted does", () => {
     expect((await send("TRACE", {})).status).toBe(405);
   });
 
-  it("to an argument that is not of its type", async () => {
-    const { status, body } = await send("POST", {
-      organization: world.home.id,
-      name: "A practice",
-      scopes: ["schedule:read"],
-      expires_at: 1,
-    });
-    expect([status, JSON.parse(body).code]).toEqual([400, "22P02"]);
-  });
+  it.each([{ expires_at: 1 }, { expires_at: { toString: 1 } }, { scopes: "\u001f" }])(
+    "to an argument that is not of its type: %j",
+    async (wrong) => {
+      const { status, body } = await send("POST", {
+        organization: world.home.id,
+        name: "A practice",
+        scopes: ["schedule:read"],
+        ...wrong,
+      });
+      expect([status, JSON.parse(body).code]).toEqual([400, "22P02"]);
+    },
+  );
 });
 
 describe("what is planted is found:", () => {
