@@ -59,7 +59,7 @@ export async function settle(sql: Sql): Promise<void> {
   // Not the catalogs: there are more of them than of our tables, and nothing in them has changed.
   const [row] = await sql<{ tables: string }[]>`
     select string_agg(oid::regclass::text, ', ') as tables from pg_class
-    where relkind in ('r', 'p') and relnamespace::regnamespace::text = any (array['app', 'audit', 'auth', 'bench', 'public'])`;
+    where relkind in ('r', 'p') and relnamespace::regnamespace::text = any (array['app', 'audit', 'auth', 'bench', 'public', 'storage'])`;
   await sql.unsafe(`vacuum (analyze) ${row?.tables}`);
   await sql.unsafe("checkpoint");
 }

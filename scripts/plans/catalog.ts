@@ -4,12 +4,20 @@ import type { ISql, Sql } from "postgres";
 import type { Captured } from "./capture.ts";
 import type { Catalog } from "./judge.ts";
 
-export async function readCatalog(sql: ISql): Promise<Catalog> {
+export async function readCatalog(sql: ISql, fewRows: number): Promise<Catalog> {
   const relations = await sql<{ name: string; rows: number }[]>`
     select format('%s.%s', nspname, relname) as name, reltuples::float8 as rows
     from pg_class
     join pg_namespace space on space.oid = relnamespace
     where relkind in ('r', 'i') and nspname in ('public', 'app', 'audit', 'auth', 'storage')`;
+  const indexes = await sql<{ name: string; lead: string }[]>`
+    select format('%s.%s', nspname, relname) as name, attname as lead
+    from pg_index index
+    join pg_class relation on relation.oid = indexrelid
+    join pg_namespace space on space.oid = relnamespace
+    join pg_am method on method.oid = relam
+    join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+    where amname = 'btree' and nspname in ('public', 'app', 'audit', 'auth', 'storage')`;
   const functions = await sql<{ name: string }[]>`
     select format('%s.%s', nspname, proname) as name
     from pg_proc
@@ -17,7 +25,9 @@ export async function readCatalog(sql: ISql): Promise<Catalog> {
     where nspname in ('public', 'app', 'audit') and provolatile <> 'i'`;
   return {
     rows: new Map(relations.map(({ name, rows }) => [name, rows])),
+    leads: new Map(indexes.map(({ name, lead }) => [name, lead])),
     readers: new Set(functions.map(({ name }) => name)),
+    fewRows,
   };
 }
 

@@ -17,11 +17,6 @@ export const exceptions: Exception[] = [
     within: "call_metrics",
     why: "A monitor's question about all users at once, of one row a user. An index by minute would be written by every call.",
   },
-  {
-    of: "public.authorizations",
-    within: "app.standing_alerts",
-    why: "The job looks at every active authorization, whose day or units may have come.",
-  },
 ];
 
 export function isException({ of, within }: Finding): boolean {

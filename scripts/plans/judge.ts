@@ -24,16 +24,17 @@ export interface Finding {
 export interface Catalog {
   /** Rows of the tables that grow with the tenants and of their indexes, by `schema.name`; partitions by their own names. */
   rows: Map<string, number>;
+  /** The column that leads each index, where the index is a tree of columns. */
+  leads: Map<string, string>;
   /** Functions that may read tables, as a plan writes their names. */
   readers: Set<string>;
+  /** In tables and indexes of fewer rows than this any way to read them is good: a row or two a clinic. */
+  fewRows: number;
 }
 
-/** In tables and indexes of fewer rows than this any way to read them is good. */
-const fewRows = 500;
 /** For so many rows at once a function that reads tables is called too often. */
 const oftenCalled = 100;
-/** Estimates are judged where more rows than this are expected or given. */
-const manyRows = 1000;
+/** Estimates are judged where twice as many rows are expected or given as any way to read them is good for. */
 const tolerance = 10;
 /** A condition that lets so much be read in vain is none: a tenth of the table, where that is more than two clinics' rows. */
 const muchOfATable = 0.1;
@@ -56,7 +57,7 @@ export function judge(captured: Captured, catalog: Catalog): Finding[] {
     }
     const [source] = estimatedFrom(node, catalog);
     const detail = `${node["Node Type"]}: ${node["Plan Rows"]} expected, ${node["Actual Rows"]} given`;
-    if (source) find(misestimate(node, above), source, detail);
+    if (source) find(misestimate(node, above, 2 * catalog.fewRows), source, detail);
   }
   return findings;
 }
@@ -69,16 +70,23 @@ const dropped = (node: PlanNode): number =>
   (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0);
 const givenAndDropped = (node: PlanNode): number => node["Actual Rows"] + dropped(node);
 
-function faultOfRead(node: PlanNode, { rows }: Catalog): Fault | undefined {
+function faultOfRead(node: PlanNode, { rows, leads, fewRows }: Catalog): Fault | undefined {
   const type = node["Node Type"];
   const rowsOfTable = rows.get(tableOf(node)) ?? 0;
   if (type === "Seq Scan" || type === "Sample Scan") {
     return rowsOfTable >= fewRows ? "reads the whole table" : undefined;
   }
+  const entries = Math.max(0, ...ofIndex(node, rows));
   if (node["Index Name"] && !node["Index Cond"]) {
     // Not who stops before that: a merge that has all it looks for.
     const read = givenAndDropped(node) * node["Actual Loops"];
-    return Math.min(read, rowsOfIndex(node, rows)) >= fewRows ? "reads the whole index" : undefined;
+    return Math.min(read, entries) >= fewRows ? "reads the whole index" : undefined;
+  }
+  // With a condition on its other columns alone every entry is compared with it: in vain, unless many are given.
+  const asked = node["Index Cond"] ?? "";
+  if (ofIndex(node, leads).some((lead) => !new RegExp(`\\b${lead}\\b`).test(asked))) {
+    const isInVain = entries > tolerance * node["Actual Rows"];
+    return isInVain && entries >= fewRows ? "reads the whole index" : undefined;
   }
   // What is given was asked for; what is thrown away was not.
   return rowsOfTable > 0 && dropped(node) > Math.max(twoClinics, muchOfATable * rowsOfTable)
@@ -86,14 +94,11 @@ function faultOfRead(node: PlanNode, { rows }: Catalog): Fault | undefined {
     : undefined;
 }
 
-/** A bitmap's plan names an index without its schema. */
-const rowsOfIndex = (node: PlanNode, rows: Map<string, number>): number =>
-  Math.max(
-    0,
-    ...[node.Schema ?? ["public", "app", "audit", "auth", "storage"]]
-      .flat()
-      .map((schema) => rows.get(`${schema}.${node["Index Name"]}`) ?? 0),
-  );
+/** What is known of a step's index. A bitmap's plan names it without its schema. */
+const ofIndex = <T>(node: PlanNode, known: Map<string, T>): T[] =>
+  ["public", "app", "audit", "auth", "storage"]
+    .filter((schema) => (node.Schema ?? schema) === schema)
+    .flatMap((schema) => known.get(`${schema}.${node["Index Name"]}`) ?? []);
 
 /**
  * The tables that a step's rows come from, where its estimate says something of them. What functions and arrays give is a
@@ -124,32 +129,23 @@ const stopsEarly = (node: PlanNode): boolean =>
   node["Parent Relationship"] === "InitPlan" ||
   node["Parent Relationship"] === "SubPlan";
 
-function misestimate(node: PlanNode, above: PlanNode[]): Fault | undefined {
+function misestimate(node: PlanNode, above: PlanNode[], manyRows: number): Fault | undefined {
   const loops = node["Actual Loops"];
-  if (loops === 0) return undefined;
+  if (loops === 0 || !isKnownBefore(node)) return undefined;
   const [expected, given] = [Math.max(1, node["Plan Rows"]), Math.max(1, node["Actual Rows"])];
   if (Math.max(expected, given * loops) <= manyRows) return undefined;
-  if (given > tolerance * expected) return saysTwice(node) ? undefined : "expects too few rows";
-  // What a policy's list holds is known when it runs, and then nothing of it may be the asker's.
-  const isKnown = !sourcesOf(node).some(
-    (it) => it.Filter?.includes("(InitPlan") || it["Index Cond"]?.includes("(InitPlan"),
-  );
+  if (given > tolerance * expected) return "expects too few rows";
   const isWhole = ![node, ...above].some(stopsEarly);
-  return isKnown && isWhole && expected > manyRows && expected > tolerance * given
-    ? "expects too many rows"
-    : undefined;
+  return isWhole && expected > manyRows && expected > tolerance * given ? "expects too many rows" : undefined;
 }
 
 /**
- * A policy's list holds what the app asks for by the same column (`organization_id = $1 and organization_id = any (list)`):
- * the planner takes the two for independent, and no statistics tell it otherwise.
+ * What a subquery gives, a policy's list above all, and the lists of a plan that is made for every list, are known only when the
+ * plan runs. Of a policy's the planner assumes that it lets through ten organizations' rows, and that what an app asks for is
+ * spread over all organizations, where it is the asker's own: no statistics tell it otherwise.
  */
-function saysTwice(node: PlanNode): boolean {
-  const conditions = sourcesOf(node)
-    .flatMap((it) => [it["Index Cond"], it["Recheck Cond"], it.Filter])
-    .join(" ");
-  const listed = [...conditions.matchAll(/(\w+\.\w+) = ANY \(\(InitPlan/g)];
-  return listed.some(([, column]) => new RegExp(`\\b${column} = (\\$|')`).test(conditions));
+function isKnownBefore(node: PlanNode): boolean {
+  return !sourcesOf(node).some((it) => /\(InitPlan|ANY \(\$/.test(`${it["Index Cond"]} ${it.Filter}`));
 }
 
 function functionsIn(condition: string | undefined): string[] {

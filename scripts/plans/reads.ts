@@ -21,6 +21,7 @@ interface Question {
 }
 
 interface Asker {
+  role: string;
   claims: string;
   /** By relation. */
   asks: Question[][];
@@ -29,9 +30,9 @@ interface Asker {
 /** What two users of each role ask: one of the largest clinic, one of the given organizations. */
 export async function questionsOfEveryRole(admin: Sql, organizations: readonly string[]): Promise<Asker[]> {
   const relations = await readable(admin);
-  const users = await admin<{ claims: string; organization: string }[]>`
+  const users = await admin<{ role: string; claims: string; organization: string }[]>`
     with member as (
-      select membership.user_id, membership.organization_id,
+      select membership.user_id, membership.organization_id, membership.role,
         row_number() over (
           partition by membership.role, membership.organization_id = any (${organizations}::uuid[])
           order by membership.user_id) as place
@@ -41,7 +42,7 @@ export async function questionsOfEveryRole(admin: Sql, organizations: readonly s
           or membership.organization_id = md5('organization 0')::uuid)
         and exists (select from auth.sessions session where session.id = membership.user_id)
     )
-    select organization_id as organization,
+    select role, organization_id as organization,
       public.custom_access_token_hook(jsonb_build_object('user_id', user_id, 'claims', jsonb_build_object(
         'sub', user_id, 'session_id', user_id, 'role', 'authenticated', 'aal', 'aal2'))) ->> 'claims' as claims
     from member
@@ -53,7 +54,11 @@ export async function questionsOfEveryRole(admin: Sql, organizations: readonly s
     );
     ofOrganization.set(organization, await Promise.all(asks));
   }
-  return users.map(({ claims, organization }) => ({ claims, asks: ofOrganization.get(organization) ?? [] }));
+  return users.map(({ role, claims, organization }) => ({
+    role,
+    claims,
+    asks: ofOrganization.get(organization) ?? [],
+  }));
 }
 
 export async function ask(admin: Sql, askers: readonly Asker[]): Promise<void> {

@@ -59,8 +59,8 @@ comment on column public.session_charges.minutes is 'Minutes that count, before 
 comment on column public.session_charges.credential is 'The therapist''s credential when the charge was first derived for that therapist.';
 comment on column public.session_charges.mue_units is 'Units of the code in the client''s day; null unless they exceed mue_limit.';
 comment on column public.session_charges.override_reason is 'PHI: why more units than the limit were necessary.';
-create index session_charges_therapist_idx on public.session_charges (organization_id, therapist_id);
-create index session_charges_payer_idx on public.session_charges (organization_id, payer_id) where payer_id is not null;
+create index session_charges_therapist_idx on public.session_charges (therapist_id);
+create index session_charges_payer_idx on public.session_charges (payer_id) where payer_id is not null;
 create index session_charges_service_date_idx on public.session_charges (organization_id, service_date);
 select app.add_stamps('public.session_charges');
 

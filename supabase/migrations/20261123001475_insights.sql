@@ -195,23 +195,26 @@ security definer
 set search_path = ''
 as $$
 declare
+  organization uuid;
   consent app.insights;
 begin
-  select it.* into consent
+  select it.organization_id into organization
   from app.insights it
   where it.organization_id in (select due from app.due_insights((request ->> 'organization_id')::uuid) due)
   order by it.next_attempt_at, it.organization_id
   limit 1
   for no key update skip locked;
-  if not found then
-    return '{"message": null}';
-  end if;
   update app.insights it
   set lease_id = gen_random_uuid(), next_attempt_at = clock_timestamp() + interval '60 seconds',
     -- Days that could not be sent for a week are let go.
     next_day = greatest(it.next_day, app.last_insights_day(it.organization_id) - 6)
-  where it.organization_id = consent.organization_id
+  where it.organization_id = organization
+    -- Asked again under the lock: another sender may have claimed it, and sent it, after the first question.
+    and it.organization_id in (select due from app.due_insights(organization) due)
   returning it.* into consent;
+  if not found then
+    return '{"message": null}';
+  end if;
   return jsonb_build_object(
     'lease_id', consent.lease_id,
     'message', app.insights_message(consent.organization_id, consent.next_day));
