@@ -124,11 +124,11 @@ function judge(answer: Answer, one: HttpCase, world: World): { outcome: Outcome;
   // What is no HTTP, or too much of it, the server in front refuses, and closes.
   if (status === 0 || (status === 400 && body === "") || status === 431)
     return { outcome: "unheard", faults: one.framing || one.headers.length > 0 ? [] : [`${status}`] };
+  // HEAD answers have no body.
   if (one.isFunction) {
     if (one.method === "OPTIONS") return { outcome: "refused", faults: [] };
     // It is there to say so, after three seconds in which a busy machine had not answered it.
     if (one.target === "health" && status === 503) return { outcome: "refused", faults: [] };
-    // HEAD answers have no body.
     const faults =
       one.method === "HEAD" ? [] : faultsOfProblem(body, status, headers["content-type"] ?? null);
     return {
@@ -136,6 +136,7 @@ function judge(answer: Answer, one: HttpCase, world: World): { outcome: Outcome;
       faults: [...faults, ...(headers["x-request-id"] ? [] : ["has no X-Request-Id"])],
     };
   }
+  if (one.method === "HEAD") return { outcome: "unheard", faults: status >= 500 ? [`${status}`] : [] };
   return { outcome: "unheard", faults: faultsOfRest(status, body, sent) };
 }
 

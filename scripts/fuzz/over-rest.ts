@@ -258,10 +258,13 @@ function faultsOf({ status, body }: Answer, sent: string, world: World): string[
   const isUnparsed = code === "SUP" || body.startsWith('{"error":"server_error"');
   // To change what is a summary of many rows Postgres refuses before it asks who may.
   const isView = code === "55000" && /^cannot (delete from|update) view/.test(String(message));
+  // The type of a cast stands in SQL as it is, for PostgREST too, which takes only letters and digits.
+  const [, near] = /^syntax error at or near "(\w+)"$/.exec(String(message)) ?? [];
+  const isTypeName = near !== undefined && sent.includes(`::${near}`);
   return [
     ...(status === 0 || (status >= 500 && !isUnparsed && !isView) ? [`${status}: ${body.slice(0, 80)}`] : []),
     // The words of the caller were read as SQL, and not as a value.
-    ...(code === "42601" && !/ in tsquery/.test(String(message)) ? ["is read as SQL"] : []),
+    ...(code === "42601" && !/ in tsquery/.test(String(message)) && !isTypeName ? ["is read as SQL"] : []),
     ...faultsOfSuccess(body, sent, world),
     // What is PHI, REST shows to nobody.
     ...(body.includes(world.home.word) ? ["shows PHI"] : []),

@@ -123,9 +123,13 @@ for (const method of ["error", "warn"] as const) {
 async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promise<Response> {
   const unreadable = { code: "22P02", message: "invalid input syntax", details: null, hint: null };
   // Its driver, and not the database, has seen that an argument is not of its type.
-  if (refusal?.code.startsWith("ERR_")) return Response.json(unreadable, { status: 400 });
+  if (refusal && /^(ERR_|MAX_PARAMETERS)/.test(refusal.code))
+    return Response.json(unreadable, { status: 400 });
   if (answer.status !== 500) return answer;
-  const body: { code?: unknown; message?: unknown } = await answer.clone().json();
+  const body: { code?: unknown; message?: unknown } = await answer
+    .clone()
+    .json()
+    .catch(() => ({}));
   if (body.code !== "SUP") return answer;
   if (!refusal) {
     // It has stumbled over a value itself, before the database saw it.
