@@ -39,12 +39,60 @@ const moment = (oid: number) => ({
 /** What REST requests see, as PostgREST sets it from `api.extra_search_path`. */
 const searchPath = "public, extensions";
 
+/**
+ * A connection that is cut at the wrong moment can leave the driver waiting for ever. No statement takes as long as this:
+ * then the driver is given up, and the next request has a new one.
+ */
+const driverDeadlineMs = 20_000;
+
 export function createInnerServer(
   adminDatabaseUrl: string,
   keys: StackKeys,
   dataDir: string,
   log: (line: string) => void,
+  deadlineMs = driverDeadlineMs,
 ): InnerServer {
+  let current = build(adminDatabaseUrl, keys, dataDir);
+  const ending: Promise<unknown>[] = [];
+
+  /** What asks the database answers in time, or the driver is renewed. */
+  async function answer(request: Request, call: Call): Promise<Response> {
+    const used = current;
+    const answered = used.app.fetch(request);
+    if (!new URL(request.url).pathname.startsWith("/rest/")) {
+      return withErrorCode(await answered, call.refusal);
+    }
+    let timer: NodeJS.Timeout | number | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    const inTime = await Promise.race([answered, late]).finally(() => clearTimeout(timer));
+    if (inTime) return withErrorCode(inTime, call.refusal);
+    answered.catch(() => {});
+    if (used === current) {
+      log("inner server: its driver does not answer, and is renewed");
+      ending.push(used.connection.driver.end({ timeout: 0 }));
+      current = build(adminDatabaseUrl, keys, dataDir);
+    }
+    const message = "Timed out acquiring connection from connection pool.";
+    return Response.json({ code: "PGRST003", message, details: null, hint: null }, { status: 504 });
+  }
+
+  return {
+    ensureSystemSchema: () => calls.run({ log }, () => current.app.ensureSystemSchema()),
+    fetch: (request) => {
+      const call: Call = { log };
+      return calls.run(call, () => answer(request, call));
+    },
+    reloadSchema: () => current.connection.clearSchemaCache(),
+    // With a limit: a query whose Postgres is gone is waited for without end.
+    stop: async () => {
+      await Promise.all([...ending, current.connection.driver.end({ timeout: 1 })]);
+    },
+  };
+}
+
+function build(adminDatabaseUrl: string, keys: StackKeys, dataDir: string) {
   const connection = createPostgresConnection({
     url: adminDatabaseUrl,
     postgresOptions: {
@@ -84,16 +132,7 @@ export function createInnerServer(
     studio: { enabled: false },
   });
   app._storageAdapter = filesystemStorage(join(dataDir, "storage"));
-  return {
-    ensureSystemSchema: () => calls.run({ log }, () => app.ensureSystemSchema()),
-    fetch: (request) => {
-      const call: Call = { log };
-      return calls.run(call, async () => withErrorCode(await app.fetch(request), call.refusal));
-    },
-    reloadSchema: () => connection.clearSchemaCache(),
-    // With a limit: a query whose Postgres is gone is waited for without end.
-    stop: () => connection.driver.end({ timeout: 1 }),
-  };
+  return { connection, app };
 }
 
 interface Call {
