@@ -127,11 +127,14 @@ describe("every statement", () => {
     expect(linesOf(findings.filter((finding) => !isException(finding)))).toEqual([]);
   });
 
-  it.runIf(fullSize)("that is an exception is one still", () => {
-    for (const { of, within } of exceptions) {
-      expect(findings).toContainEqual(expect.objectContaining({ of, within }));
-    }
-  });
+  // Where tables are small none is needed.
+  if (fullSize) {
+    it("that is an exception is one still", () => {
+      for (const { of, within } of exceptions) {
+        expect(findings).toContainEqual(expect.objectContaining({ of, within }));
+      }
+    });
+  }
 });
 
 describe("a fault is found when it is planted:", () => {
