@@ -1,46 +1,79 @@
-// `npm run bench -- <benchmark>`: measures on a temporary stack, prints tables and keeps docs/benchmarks.md.
+// `npm run bench`: measures on temporary stacks and prints tables; a run of the full size keeps docs/benchmarks.* as well.
 
 import { parseArgs } from "node:util";
-import { runRecords } from "./bench/records.ts";
+import { benchmarkOf, type Name, names } from "./bench/all.ts";
+import type { Size } from "./bench/benchmark.ts";
+import { progress } from "./bench/harness.ts";
+import { keep } from "./bench/page.ts";
 import { runRls } from "./bench/rls.ts";
-import { runScheduling } from "./bench/scheduling.ts";
+import { summarize } from "./bench/summary.ts";
 
-const usage = `usage: npm run bench -- rls [--rows 1000000] [--repetitions 200] [--json file] [--try file.sql]
-       npm run bench -- scheduling [--rows 1000000] [--repetitions 20] [--json file]
-       npm run bench -- records [--rows 1000000] [--repetitions 200] [--json file]
+const usage = `usage: npm run bench                    all benchmarks, about 20 minutes; writes docs/benchmarks.*
+       npm run bench -- --quick         all of them in about 3 minutes, and writes nothing
+       npm run bench -- <name>… [--quick] [--rows N] [--repetitions N] [--minutes N]
+       npm run bench -- rls --try file.sql
+names: ${names.join(", ")}
 `;
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rows: { type: "string", default: "1000000" },
-    repetitions: { type: "string" },
-    json: { type: "string" },
-    try: { type: "string" },
-  },
-});
-const benchmarks = {
-  rls: { fewestRows: 1000, repetitions: 200, run: runRls },
-  // One clinic of fifty therapists, and another one beside it.
-  scheduling: { fewestRows: 50_000, repetitions: 20, run: runScheduling },
-  records: { fewestRows: 10_000, repetitions: 200, run: runRecords },
-};
-const [name = "", ...others] = positionals;
-const benchmark =
-  others.length === 0 && Object.hasOwn(benchmarks, name)
-    ? benchmarks[name as keyof typeof benchmarks]
-    : undefined;
-const rows = Number(values.rows);
-const repetitions = Number(values.repetitions ?? benchmark?.repetitions);
-if (
-  !benchmark ||
-  !(Number.isInteger(rows) && rows >= benchmark.fewestRows) ||
-  !(Number.isInteger(repetitions) && repetitions >= 10) ||
-  (values.try !== undefined && name !== "rls")
-) {
+const wanted = readArguments();
+if (!wanted) {
   process.stderr.write(usage);
   process.exitCode = 2;
-} else if (!(await benchmark.run({ rows, repetitions, json: values.json, try: values.try }))) {
-  process.stderr.write("a large table is read as a whole: see the table\n");
-  process.exitCode = 1;
+} else {
+  const faults: string[] = [];
+  for (const [at, { name, size }] of wanted.runs.entries()) {
+    const left = wanted.runs
+      .slice(at)
+      .reduce((sum, run) => sum + (wanted.quick ? 20 : benchmarkOf(run.name).takes), 0);
+    progress(`${name}: ${at + 1} of ${wanted.runs.length}, about ${Math.ceil(left / 60)} min to the end`);
+    const benchmark = benchmarkOf(name);
+    const report = wanted.file ? await runRls(size, wanted.file) : await benchmark.run(size);
+    process.stdout.write(`## ${name}\n\n${benchmark.describe(report)}\n\n`);
+    if (!wanted.quick && !wanted.file) {
+      await keep(name, report, Object.fromEntries(names.map((it) => [it, benchmarkOf(it)])), summarize);
+    }
+    const fault = benchmark.fault?.(report);
+    if (fault) faults.push(`${name}: ${fault}`);
+  }
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  if (faults.length > 0) process.exitCode = 1;
+}
+
+interface Wanted {
+  runs: { name: Name; size: Size }[];
+  quick: boolean;
+  file: string | undefined;
+}
+
+function readArguments(): Wanted | undefined {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rows: { type: "string" },
+      repetitions: { type: "string" },
+      minutes: { type: "string" },
+      quick: { type: "boolean", default: false },
+      try: { type: "string" },
+    },
+  });
+  if (!positionals.every((name): name is Name => (names as string[]).includes(name))) return undefined;
+  const chosen = positionals.length > 0 ? positionals : names;
+  if (values.try !== undefined && (chosen.length > 1 || chosen[0] !== "rls")) return undefined;
+  const numbers = Object.entries({
+    rows: values.rows,
+    repetitions: values.repetitions,
+    minutes: values.minutes,
+  })
+    .filter(([, text]) => text !== undefined)
+    .map(([key, text]) => [key, Number(text)] as const);
+  // What is said of a size holds for one benchmark: they mean different things by it.
+  if (numbers.length > 0 && positionals.length !== 1) return undefined;
+  if (!numbers.every(([key, value]) => value > 0 && (key === "minutes" || Number.isInteger(value))))
+    return undefined;
+  const runs = chosen.map((name) => {
+    const { full, quick } = benchmarkOf(name);
+    return { name, size: { ...(values.quick ? quick : full), ...Object.fromEntries(numbers) } };
+  });
+  if (!runs.every(({ name, size }) => size.rows >= benchmarkOf(name).fewestRows)) return undefined;
+  return { runs, quick: values.quick, file: values.try };
 }

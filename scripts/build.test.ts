@@ -111,7 +111,7 @@ describe("the package", () => {
       booked: "scheduled",
       refused: ["therapist_conflict", true],
       listed: 0,
-      byDatabase: "forbidden",
+      byDatabase: ["unauthenticated", "forbidden"],
       cancelled: 1,
     });
   });
@@ -121,7 +121,7 @@ describe("the package", () => {
     const samples = [
       ...(await readFile(projectPath("docs", "client.md"), "utf8")).matchAll(/^```js\n(.*?)^```$/gms),
     ];
-    expect(samples).toHaveLength(2);
+    expect(samples).toHaveLength(3);
     const given = {
       url: stack.url,
       publishableKey: stack.publishableKey,
@@ -204,7 +204,7 @@ const APP = `
     realtime: { transport: ws },
   });
   const request = JSON.parse(REQUEST);
-  const { sessions, attendance, countdown } = createHoldfast(supabase);
+  const { sessions, attendance, audit, countdown } = createHoldfast(supabase);
   const codeOf = (promise) => promise.then(() => "done", (error) => isHoldfastError(error) ? error : Promise.reject(error));
   const hold = await sessions.requestSessionHold(request);
   let left;
@@ -214,13 +214,14 @@ const APP = `
   const { sessions: late } = await attendance.listNoShowCandidates({ organizationId: ORGANIZATION });
   const nobody = createHoldfast(createClient(URL_, KEY, { realtime: { transport: ws } }));
   const stranger = await codeOf(nobody.consents.listConsents({ clientId: request.clientId }));
+  const noAdmin = await codeOf(audit.listAuditEvents({ organizationId: ORGANIZATION }));
   const { cancelled } = await sessions.cancelSessions({ sessionIds: [session.id], cancelledBy: "clinic" });
   console.log(JSON.stringify({
     ticked: left > 290 && left < 303,
     booked: session.status,
     refused: [conflict.code, conflict.problem.alternatives.length > 0],
     listed: late.length,
-    byDatabase: stranger.code,
+    byDatabase: [stranger.code, noAdmin.code],
     cancelled: cancelled.length,
   }));
 `;
@@ -237,6 +238,8 @@ const TYPED_APP = `
   export const signedAt: Promise<string[]> = consents.listConsents({ clientId: "" }).then((all) => all.map((one) => one.signedAt));
   // @ts-expect-error a hold names its service
   sessions.requestSessionHold({ therapistId: "", clientId: "", ...when });
+  // @ts-expect-error the key of a hold, not all of it, which the server would refuse
+  hold.then((whole) => sessions.cancelSessionHold(whole));
   // @ts-expect-error supabase is bound already
   consents.listConsents(supabase, { clientId: "" });
   // @ts-expect-error no such thing to do

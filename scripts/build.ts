@@ -6,12 +6,19 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type RolldownBuild, rolldown } from "rolldown";
+import { type InputOptions, type RolldownBuild, rolldown } from "rolldown";
 import { projectPath } from "./stack/paths.ts";
 
 const SUPABASE = "@supabase/supabase-js";
 // What builds schemas and does nothing else: a schema that nobody reads is left out. A name that is missing here costs size.
 const BUILDERS = ["z", "clock", "line", "list", "ofDays", "pageOf", "text", "together"];
+
+/** How src/lib becomes as small as it can: for the package, and for the page. */
+export const forBrowsers = {
+  platform: "browser",
+  resolve: { alias: { zod: projectPath("scripts", "package", "zod.ts") } },
+  treeshake: { manualPureFunctions: [...BUILDERS] },
+} as const satisfies InputOptions;
 
 /** A module of the package: its file, its text, and whether it is loaded only when it is needed. */
 export interface Module {
@@ -24,10 +31,8 @@ export interface Module {
 export async function bundle(entry: string, { minify = false } = {}): Promise<Module[]> {
   const build = await rolldown({
     input: entry,
-    platform: "browser",
     external: [SUPABASE],
-    resolve: { alias: { zod: projectPath("scripts", "package", "zod.ts") } },
-    treeshake: { manualPureFunctions: BUILDERS },
+    ...forBrowsers,
   });
   return written(build, minify);
 }

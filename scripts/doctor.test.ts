@@ -77,7 +77,7 @@ const jobs = (
   insert into cron.job select unnest(array[${commands.map((command) => `'select app.run_job(''${command}'')'`).join(",")}]::text[]), true`;
 const allJobs = [
   ...["alert_authorizations", "deliver_webhooks", "detect_unusual_access", "expire_holds", "forget_old"],
-  ...["make_partitions", "offer_waitlist", "seal_audit"],
+  ...["make_partitions", "offer_waitlist", "seal_audit", "send_insights"],
 ];
 
 const plants: Record<string, [change: string, ...said: string[]]> = {
@@ -264,7 +264,7 @@ describe("npm run doctor", () => {
     const rows = lines.slice(1, lines.indexOf(""));
     expect(rows.length).toBeGreaterThan(20);
     for (const row of rows) expect(row.slice(at)).toMatch(/^(ok|warn|by hand) /);
-    expect(well.stdout).toMatch(/\n\d+ ok, 2 to look at, 0 failed, 7 by hand\n$/);
+    expect(well.stdout).toMatch(/\n\d+ ok, 2 to look at, 0 failed, 8 by hand\n$/);
 
     await admin`grant select on public.rooms to anon`;
     const failed = await doctor("--json", "--remote", stack.databaseUrl);

@@ -3,12 +3,16 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, it } from "vitest";
 import { PROBLEM_CODES } from "../src/lib/problems.ts";
 import { COMMON_REFUSALS, NOT_FOR_APPS, OPERATIONS, REFUSALS_ELSEWHERE } from "./openapi/operations.ts";
+import { RPCS } from "./openapi/rpcs.ts";
 import { OPENAPI_PATH, openApi } from "./openapi.ts";
 import { projectPath } from "./stack/paths.ts";
 
 const functions = readdirSync(projectPath("supabase", "functions")).filter((name) =>
   existsSync(projectPath("supabase", "functions", name, "index.ts")),
 );
+
+/** What writes the files of claims, which the package for apps leaves out. */
+const NOT_IN_THE_PACKAGE = ["read_billing_batch", "export_billing_batch"];
 
 describe("docs/openapi.json", () => {
   it("is current (npm run openapi)", () => {
@@ -43,6 +47,32 @@ describe("docs/openapi.json", () => {
     expect([...Object.keys(OPERATIONS), ...NOT_FOR_APPS].sort(), "scripts/openapi/operations.ts").toEqual(
       functions.sort(),
     );
+  });
+
+  it("has an RPC for each that src/lib calls, by the schema that the client reads its answer with", async () => {
+    const folder = projectPath("src", "lib");
+    const called = new Map<string, unknown>();
+    for (const file of readdirSync(folder).filter((name) => /client\.ts$|^claims-export\.ts$/.test(name))) {
+      const text = readFileSync(projectPath("src", "lib", file), "utf8");
+      const [, names = ""] = /rpc: ((?:"\w+"(?: \| )?)+)/.exec(text) ?? [];
+      const calls = [...text.matchAll(/callRpc\(\s*supabase,\s*("\w+"|rpc),\s*[^,]+,\s*(\w+),/g)];
+      expect(calls.length, file).toBe(text.match(/\bcallRpc\(/g)?.length ?? 0);
+      for (const [, name = "", schema = ""] of calls) {
+        const [, from = ""] = new RegExp(`\\b${schema}\\b[^;]*? from "(\\./[^"]+)"`).exec(text) ?? [];
+        const module: Record<string, unknown> = await import(projectPath("src", "lib", from));
+        const rpcs = name === "rpc" ? [...names.matchAll(/"(\w+)"/g)] : [...name.matchAll(/"(\w+)"/g)];
+        for (const [, rpc = ""] of rpcs) called.set(rpc, module[schema]);
+      }
+    }
+    expect(called.size).toBeGreaterThan(35);
+    for (const rpc of NOT_IN_THE_PACKAGE) called.delete(rpc);
+    expect(Object.keys(RPCS).sort(), "scripts/openapi/rpcs.ts").toEqual([...called.keys()].sort());
+    for (const [rpc, schema] of called) expect(RPCS[rpc]?.data === schema, rpc).toBe(true);
+    const { paths } = JSON.parse(openApi());
+    for (const { docs } of Object.values(RPCS))
+      expect(existsSync(projectPath("docs", docs)), docs).toBe(true);
+    for (const rpc of called.keys())
+      expect(paths[`/rpc/${rpc}`].post.summary, `comment on public.${rpc}`).toBeTruthy();
   });
 
   it("names every problem as some operation's", () => {

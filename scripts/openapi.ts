@@ -1,5 +1,5 @@
-// `npm run openapi`: writes docs/openapi.json, the reference of the Edge Functions (OpenAPI 3.1), from the contracts that the
-// functions themselves judge by.
+// `npm run openapi`: writes docs/openapi.json, the reference of the Edge Functions and of the RPCs that src/lib calls (OpenAPI 3.1),
+// from the contracts that functions and client judge by.
 
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "../src/lib/problems.ts";
 import { COMMON_REFUSALS, OPERATIONS, type Operation } from "./openapi/operations.ts";
+import { RPC_RESPONSES, RPC_SCHEMAS, rpcPaths } from "./openapi/rpc-paths.ts";
 import { answerName, componentSchemas, type Json, problemName, requestName } from "./openapi/schemas.ts";
 import { projectPath } from "./stack/paths.ts";
 
@@ -23,7 +24,7 @@ export function openApi(): string {
       title: "Holdfast",
       version: JSON.parse(readFileSync(projectPath("package.json"), "utf8")).version,
       description:
-        "The Edge Functions. Everything else is read as rows, or called as RPCs by the client in src/lib. JSON in " +
+        "The Edge Functions, and under /rpc/ the RPCs that the client in src/lib calls. Everything else is read as rows. JSON in " +
         "snake_case; times in ISO 8601 with offset; every error is a problem (RFC 9457), one section each in errors.md. " +
         "Rules about more than one field are judged by the server: `validation_failed` names the field.",
     },
@@ -34,17 +35,23 @@ export function openApi(): string {
       },
       { url: "http://127.0.0.1:54321/functions/v1", description: "`npm start`" },
     ],
-    paths: Object.fromEntries(
-      Object.entries(OPERATIONS).map(([name, operation]) => [`/${name}`, { post: post(name, operation) }]),
-    ),
-    components: {
-      schemas: componentSchemas(),
-      responses: Object.fromEntries(
-        statusesOf(COMMON_REFUSALS).map((status) => [
-          commonName(status),
-          refusal(withStatus(COMMON_REFUSALS, status)),
-        ]),
+    paths: {
+      ...Object.fromEntries(
+        Object.entries(OPERATIONS).map(([name, operation]) => [`/${name}`, { post: post(name, operation) }]),
       ),
+      ...rpcPaths(),
+    },
+    components: {
+      schemas: { ...componentSchemas(), ...RPC_SCHEMAS },
+      responses: {
+        ...Object.fromEntries(
+          statusesOf(COMMON_REFUSALS).map((status) => [
+            commonName(status),
+            refusal(withStatus(COMMON_REFUSALS, status)),
+          ]),
+        ),
+        ...RPC_RESPONSES,
+      },
       parameters: PARAMETERS,
       headers: HEADERS,
       securitySchemes: SECURITY,

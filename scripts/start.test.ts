@@ -21,6 +21,7 @@ beforeAll(async () => {
     HOLDFAST_DATA_DIR: dataDir,
     HOLDFAST_API_PORT: String(await freePort()),
     HOLDFAST_DB_PORT: String(await freePort()),
+    HOLDFAST_PAGE_PORT: String(await freePort()),
   };
 });
 afterAll(async () => {
@@ -82,6 +83,9 @@ describe("npm start and npm run reset", () => {
     ]) {
       expect(first.output()).toContain(said);
     }
+    const page = `http://127.0.0.1:${env.HOLDFAST_PAGE_PORT}`;
+    expect(first.output()).toContain(page);
+    expect(await (await fetch(page)).text()).toContain("<title>Holdfast</title>");
     expect(await organizations(first.databaseUrl, "Renamed")).toEqual(["Renamed"]);
 
     const second = command("start");
@@ -92,6 +96,9 @@ describe("npm start and npm run reset", () => {
     expect(await elsewhere.exit).toBe(1);
     expect(elsewhere.output()).toContain(
       `Port ${env.HOLDFAST_API_PORT} (API) is taken by another Holdfast stack`,
+    );
+    expect(elsewhere.output()).toMatch(
+      new RegExp(`Port ${env.HOLDFAST_PAGE_PORT} \\(page\\) is taken by process ${first.child.pid}:`),
     );
 
     const early = command("reset");

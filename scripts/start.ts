@@ -2,6 +2,7 @@
 // `npm run reset`. Progress goes to stderr, what one wants to copy goes to stdout.
 
 import postgres from "postgres";
+import { type PageServer, servePage } from "./page/server.ts";
 import { type Stack, startStack } from "./stack/index.ts";
 import { persistentDataDir } from "./stack/paths.ts";
 import { isPortFree, portHolder } from "./stack/ports.ts";
@@ -13,6 +14,7 @@ const ports = {
   api: Number(process.env.HOLDFAST_API_PORT ?? 54321),
   db: Number(process.env.HOLDFAST_DB_PORT ?? 54322),
 };
+const pagePort = Number(process.env.HOLDFAST_PAGE_PORT ?? 54323);
 
 /** The password of every login in supabase/seed.sql. */
 const seedPassword = "holdfast-demo";
@@ -32,12 +34,14 @@ async function main(): Promise<void> {
     process.exit(1);
   }
   let stack: Stack | undefined;
+  let page: PageServer | undefined;
   let interrupted = false;
   const end = async (): Promise<void> => {
     if (interrupted) return;
     interrupted = true;
     // Before the stack is up there is nothing to end in order: its watchdog ends what has started.
-    if (stack) await stack.stop();
+    await page?.stop();
+    await stack?.stop();
     progress("stopped");
     process.exit(0);
   };
@@ -54,19 +58,24 @@ async function main(): Promise<void> {
       // The local functions reach nothing but this machine: with this, webhooks go to a receiver on it (docs/webhooks.md).
       ...(receiver && { functionsEnv: { HOLDFAST_WEBHOOK_TEST_RECEIVER: receiver } }),
     });
+    page = await servePage(stack, pagePort);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
   progress("ready");
-  process.stdout.write(await describe(stack));
+  process.stdout.write(await describe(stack, page));
 }
 
 /** What keeps the stack from starting, in sentences. */
 async function findObstacles(): Promise<string[]> {
   const busy = await inUse(persistentDataDir);
   if (busy) return [`Already running: ${busy}. Stop it first (Ctrl-C where it runs).`];
-  const taken = await Promise.all([portObstacle(ports.api, "API"), portObstacle(ports.db, "database")]);
+  const taken = await Promise.all([
+    portObstacle(ports.api, "API"),
+    portObstacle(ports.db, "database"),
+    portObstacle(pagePort, "page"),
+  ]);
   return taken.filter((obstacle) => obstacle !== undefined);
 }
 
@@ -82,13 +91,14 @@ async function portObstacle(port: number, use: string): Promise<string | undefin
   return `Port ${port} (${use}) is taken by${ours} process ${holder.pid}: ${holder.command.slice(0, 200)}`;
 }
 
-async function describe(stack: Stack): Promise<string> {
+async function describe(stack: Stack, page: PageServer): Promise<string> {
   const lines = [
     "",
     `URL              ${stack.url}`,
     `Publishable key  ${stack.publishableKey}`,
     `Secret key       ${stack.secretKey}`,
     `Database URL     ${stack.databaseUrl}`,
+    `Page             ${page.url}`,
   ];
   const logins = await seededLogins(stack);
   if (logins.length > 0) {

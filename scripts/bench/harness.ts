@@ -1,10 +1,8 @@
-// What every benchmark needs: progress, a server's settings, order statistics, a line that says what it ran on, tables,
-// and the part of docs/benchmarks.md that it keeps up to date.
+// What every benchmark needs: progress, a server's settings, order statistics, a line that says what it ran on, tables.
 
-import { readFile, writeFile } from "node:fs/promises";
-import { availableParallelism, totalmem } from "node:os";
+import { availableParallelism, loadavg, totalmem } from "node:os";
 import postgres, { type Sql } from "postgres";
-import { type Stack, startStack } from "../stack/index.ts";
+import { type Stack, type StackOptions, startStack } from "../stack/index.ts";
 
 const started = performance.now();
 
@@ -60,12 +58,20 @@ export async function machineLine(sql: Sql): Promise<string> {
     select name, current_setting(name) as value from unnest(${settings}::text[]) with ordinality as wanted (name, place)
     order by place`;
   return [
+    hostLine(),
+    `Postgres ${server?.version}`,
+    values.map(({ name, value }) => `${name} ${value}`).join(", "),
+  ].join(" · ");
+}
+
+/** The part of it that needs no database. */
+export function hostLine(): string {
+  return [
     `${availableParallelism()} cores`,
     `${Math.round(totalmem() / 2 ** 30)} GB memory`,
     `${process.platform} ${process.arch}`,
-    `Postgres ${server?.version}`,
     `Node ${process.versions.node}`,
-    values.map(({ name, value }) => `${name} ${value}`).join(", "),
+    `load average ${Math.round(loadavg()[0] ?? 0)}`,
   ].join(" · ");
 }
 
@@ -86,19 +92,35 @@ export function table(head: string[], rows: string[][], textColumns = 1): string
   return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
 
-/** Puts `text` between `<!-- name:start -->` and `<!-- name:end -->` of a file; what stands around them stays. */
-export async function replaceBlock(file: URL, name: string, text: string): Promise<void> {
-  const [start, end] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
-  const page = await readFile(file, "utf8");
-  const [from, to] = [page.indexOf(start), page.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${file.pathname} has no markers ${start} … ${end}`);
-  await writeFile(file, `${page.slice(0, from + start.length)}\n${text.trim()}\n${page.slice(to)}`);
+/** A figure as people read it: without decimals, with commas. */
+export const count = (value: number): string => Math.round(value).toLocaleString("en");
+
+let shared: Stack | undefined;
+
+/** Lets the benchmarks that `run` runs share a stack, as a test has no time for one each. */
+export async function sharing(stack: Stack, run: () => Promise<void>): Promise<void> {
+  shared = stack;
+  try {
+    await run();
+  } finally {
+    shared = undefined;
+  }
+}
+
+async function cleared(stack: Stack): Promise<Stack> {
+  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
+  await sql`drop schema if exists bench cascade`.finally(() => sql.end());
+  return stack;
 }
 
 /** Runs a benchmark on a stack of its own, which is stopped whatever comes, an interruption included. */
-export async function withStack<Result>(run: (stack: Stack) => Promise<Result>): Promise<Result> {
-  progress("starting Postgres");
-  const stack = await startStack({ functions: false });
+export async function withStack<Result>(
+  run: (stack: Stack) => Promise<Result>,
+  options: StackOptions = { functions: false },
+): Promise<Result> {
+  if (shared) return run(await cleared(shared));
+  progress(options.functions === false ? "starting Postgres" : "starting the stack");
+  const stack = await startStack(options);
   const interrupt = (): void => void stack.stop().then(() => process.exit(130));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
   try {

@@ -1,6 +1,6 @@
 // What the `records` benchmark found, as the page says it.
 
-import { type Spread, table } from "./harness.ts";
+import { count, type Spread, table } from "./harness.ts";
 
 /** One way to write or read a note: in the server, and in the function that encrypts and decrypts. */
 export interface Way {
@@ -33,7 +33,6 @@ export interface Report {
 
 export function describe(report: Report): string {
   const { machine, repetitions, noteCharacters, writes, reads, bookings, clients, trail } = report;
-  const count = (value: number): string => value.toLocaleString("en");
   const ways = (name: string, rows: Way[]): string =>
     table(
       [name, "server ms", "p10–p90", "crypto ms", "both ms", "times"],

@@ -1,39 +1,20 @@
 // `npm run bench -- records`: what encryption and the audit trail cost, where a note is written or read, an hour booked, a
 // record opened; and how fast a long trail is sealed and verified.
 
-import { writeFile } from "node:fs/promises";
-import { loadavg } from "node:os";
 import postgres, { type Sql } from "postgres";
 import { readNotes, saveNote } from "../../supabase/functions/_shared/notes.ts";
 import type { Ask } from "../../supabase/functions/_shared/serve.ts";
 import { verify } from "../audit/verify.ts";
 import type { Stack } from "../stack/index.ts";
-import {
-  machineLine,
-  prepareServer,
-  progress,
-  replaceBlock,
-  type Spread,
-  spread,
-  withStack,
-} from "./harness.ts";
+import type { Size } from "./benchmark.ts";
+import { machineLine, prepareServer, progress, type Spread, spread, withStack } from "./harness.ts";
 import { loadNetwork } from "./network.ts";
 import { countEvents, createPlainNotes, fillTrail, muted, queryAs } from "./records-measure.ts";
-import { describe, type Report, type Side, type Way } from "./records-report.ts";
+import type { Report, Side, Way } from "./records-report.ts";
 import { asOwner, book, call, createMeasures, undo } from "./scheduling-measure.ts";
 import { type Clinic, fillCalendars } from "./scheduling-network.ts";
 import { seriesRequest } from "./scheduling-requests.ts";
 
-export interface RecordsOptions {
-  /** Events to seal and to verify. */
-  rows: number;
-  /** Counted runs of each side. */
-  repetitions: number;
-  /** Where to write the figures as JSON. */
-  json?: string | undefined;
-}
-
-const page = new URL("../../docs/benchmarks.md", import.meta.url);
 /** Sessions of the network: two clinics. None of these calls reads more of it than its own rows. */
 const networkSessions = 50_000;
 /** As an RBT's note of a session of two hours. */
@@ -42,19 +23,11 @@ const noteText = "The client asked for a break with a picture card in 8 of 10 tr
   .slice(0, 2_000);
 const warmUp = 8;
 
-/** Runs the benchmark on a stack of its own. */
-export async function runRecords(options: RecordsOptions): Promise<boolean> {
-  return withStack(async (stack) => {
-    const report = await makeReport(stack, options);
-    const text = describe(report);
-    process.stdout.write(`${text}\n`);
-    await replaceBlock(page, "records", text);
-    if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-    return true;
-  });
+export async function runRecords(size: Size): Promise<Report> {
+  return withStack((stack) => makeReport(stack, size));
 }
 
-async function makeReport(stack: Stack, { rows, repetitions }: RecordsOptions): Promise<Report> {
+async function makeReport(stack: Stack, { rows, repetitions }: Size): Promise<Report> {
   // Where the functions look for them.
   process.env.HOLDFAST_NOTE_KEYS = stack.functionsEnv.HOLDFAST_NOTE_KEYS;
   await prepareServer(stack.adminDatabaseUrl);
@@ -82,7 +55,7 @@ async function makeReport(stack: Stack, { rows, repetitions }: RecordsOptions): 
     await fillTrail(sql, rows);
     const trail = await measureTrail(sql);
     const noteCharacters = noteText.length;
-    const machine = `${await machineLine(sql)}, load average ${Math.round(loadavg()[1] ?? 0)}`;
+    const machine = await machineLine(sql);
     return {
       machine,
       repetitions,

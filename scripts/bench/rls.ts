@@ -1,19 +1,9 @@
 // `npm run bench -- rls`: what row-level security costs the queries an app makes, and whether that grows with the table.
 
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import postgres, { type Sql } from "postgres";
-import type { Stack } from "../stack/index.ts";
-import {
-  machineLine,
-  prepareServer,
-  progress,
-  quantile,
-  replaceBlock,
-  type Spread,
-  spread,
-  table,
-  withStack,
-} from "./harness.ts";
+import type { Size } from "./benchmark.ts";
+import { machineLine, prepareServer, progress, quantile, spread, withStack } from "./harness.ts";
 import { loadNetwork, type Network } from "./network.ts";
 import { type Query, queriesOf, type Role, roles } from "./rls-cases.ts";
 import {
@@ -25,94 +15,40 @@ import {
   type Sample,
   statementsOf,
 } from "./rls-measure.ts";
+import { type Figures, type Report, type Result, samplesPerRole } from "./rls-report.ts";
 
-export interface RlsOptions {
-  /** The largest table; smaller ones of a tenth and a hundredth come first. */
-  rows: number;
-  /** Counted runs of each side, for each role, query and mode. */
-  repetitions: number;
-  /** Where to write the figures as JSON. */
-  json?: string | undefined;
-  /** SQL to run after the migrations, to try a change on a million rows; such a run leaves docs/benchmarks.md alone. */
-  try?: string | undefined;
-}
-
-/** Microseconds of a statement's two sides. */
-interface Figures {
-  plain: Spread;
-  rls: Spread;
-  ratio: number;
-  /** The median of what RLS added to the run beside it. */
-  added: number;
-}
-
-interface Result {
-  sessions: number;
-  role: string;
-  query: string;
-  /** How the server found the sessions under RLS: the indexes, or `Seq Scan`. */
-  access: string[];
-  prepared: Figures;
-  planned: Figures;
-}
-
-interface Report {
-  machine: string;
-  repetitions: number;
-  networks: Network[];
-  results: Result[];
-}
-
-/** The ratio the project promises for every query an app makes (issue 3). */
-const aim = 1.3;
-
-/** Odd, so that each sample is measured with either side first. */
-const samplesPerRole = 25;
-
-const page = new URL("../../docs/benchmarks.md", import.meta.url);
-
-/** Runs the benchmark on a stack of its own. False: some query read the whole table of sessions. */
-export async function runRls(options: RlsOptions): Promise<boolean> {
+/** `file`: SQL to run after the migrations, to try a change on a million rows. */
+export async function runRls({ rows, repetitions }: Size, file?: string): Promise<Report> {
   return withStack(async (stack) => {
-    const report = await makeReport(stack, options);
-    const text = describe(report);
-    process.stdout.write(`${text}\n`);
-    if (!options.try) await replaceBlock(page, "rls", text);
-    if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-    return report.results.every(({ access }) => !access.includes("Seq Scan"));
+    // As the role that owns the tables, so that one connection can be itself and, in a transaction, `authenticated`.
+    const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {}, connection: { timezone: "UTC" } });
+    try {
+      await prepareServer(stack.adminDatabaseUrl);
+      await createMeasure(sql);
+      if (file) await sql.unsafe(await readFile(file, "utf8"));
+      const report: Report = { machine: await machineLine(sql), repetitions, networks: [], results: [] };
+      for (const size of [rows / 100, rows / 10, rows]) {
+        progress(`making ${Math.round(size).toLocaleString("en")} sessions`);
+        const link = roles.flatMap((role) => role.link ?? []);
+        const network = await loadNetwork(stack.adminDatabaseUrl, size, link);
+        report.networks.push(network);
+        for (const role of roles) {
+          progress(`measuring as ${role.name}`);
+          const samples = await samplesOf(sql, role);
+          for (const query of queriesOf(role)) {
+            report.results.push(await resultOf(sql, network, role, query, samples, repetitions));
+          }
+        }
+      }
+      return report;
+    } finally {
+      await sql.end();
+    }
   });
 }
 
-async function makeReport(stack: Stack, options: RlsOptions): Promise<Report> {
-  const { rows, repetitions } = options;
-  // As the role that owns the tables, so that one connection can be itself and, in a transaction, `authenticated`.
-  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {}, connection: { timezone: "UTC" } });
-  try {
-    await prepareServer(stack.adminDatabaseUrl);
-    await createMeasure(sql);
-    if (options.try) await sql.unsafe(await readFile(options.try, "utf8"));
-    const report: Report = { machine: await machineLine(sql), repetitions, networks: [], results: [] };
-    for (const size of [rows / 100, rows / 10, rows]) {
-      progress(`making ${Math.round(size).toLocaleString("en")} sessions`);
-      const link = roles.flatMap((role) => role.link ?? []);
-      const network = await loadNetwork(stack.adminDatabaseUrl, size, link);
-      report.networks.push(network);
-      for (const role of roles) {
-        progress(`measuring as ${role.name}`);
-        const samples = await samplesOf(sql, role);
-        for (const query of queriesOf(role)) {
-          report.results.push(await resultOf(sql, network, role, query, samples, repetitions));
-        }
-      }
-    }
-    return report;
-  } finally {
-    await sql.end();
-  }
-}
-
 /** Users of the role from all over the network, each with something to ask for. */
-async function samplesOf(sql: Sql, role: Role): Promise<Sample[]> {
+export async function samplesOf(sql: Sql, role: Role): Promise<Sample[]> {
   const more = Object.entries(role.values ?? {})
     .map(([key, value]) => `, '${key}', ${value}`)
     .join("");
@@ -192,85 +128,4 @@ async function resultOf(
     prepared: await figures("prepared"),
     planned: await figures("planned"),
   };
-}
-
-function describe({ machine, repetitions, networks, results }: Report): string {
-  const largest = networks.at(-1);
-  const atLargest = results.filter(({ sessions }) => sessions === largest?.sessions);
-  const count = (value: number): string => value.toLocaleString("en");
-  const detail = table(
-    [
-      "role",
-      "query",
-      "no RLS",
-      "p10–p90",
-      "RLS",
-      "p10–p90",
-      "ratio",
-      "added µs",
-      "planned each time",
-      "added µs",
-    ],
-    atLargest.map(({ role, query, prepared, planned }) => [
-      role,
-      query,
-      milliseconds(prepared.plain.median),
-      range(prepared.plain),
-      milliseconds(prepared.rls.median),
-      range(prepared.rls),
-      mark(prepared.ratio),
-      prepared.added.toFixed(0),
-      mark(planned.ratio),
-      planned.added.toFixed(0),
-    ]),
-    2,
-  );
-  const growth = table(
-    [
-      "role",
-      "query",
-      ...networks.map(({ sessions }) => `ratio at ${count(sessions)}`),
-      ...networks.map(({ sessions }) => `µs at ${count(sessions)}`),
-    ],
-    atLargest.map(({ role, query }) => {
-      const series = networks.map(({ sessions }) =>
-        results.find(
-          (result) => result.role === role && result.query === query && result.sessions === sessions,
-        ),
-      );
-      return [
-        role,
-        query,
-        ...series.map((result) => mark(result?.prepared.ratio ?? Number.NaN)),
-        ...series.map((result) => (result?.prepared.added ?? Number.NaN).toFixed(0)),
-      ];
-    }),
-    2,
-  );
-  const within = atLargest.filter(({ prepared }) => prepared.ratio <= aim).length;
-  const scans = results.filter(({ access }) => access.includes("Seq Scan"));
-  return [
-    `${machine}. Each figure: ${repetitions} runs of each side after warm-up, over ${samplesPerRole} users.`,
-    `${count(largest?.sessions ?? 0)} sessions of ${count(largest?.organizations ?? 0)} organizations, ${count(largest?.therapists ?? 0)} therapists and ${count(largest?.clients ?? 0)} clients. Milliseconds in the server; ratios over ${aim} are bold.`,
-    detail,
-    `At most ${aim}: ${within} of ${atLargest.length}. ${
-      scans.length === 0
-        ? "No query read the table of sessions as a whole, at any size."
-        : `SEQUENTIAL SCANS of sessions: ${scans.map(({ role, query, sessions }) => `${query} as ${role} at ${count(sessions)}`).join("; ")}.`
-    }`,
-    "How it grows, from a network of one small clinic on:",
-    growth,
-  ].join("\n\n");
-}
-
-function milliseconds(us: number): string {
-  return (us / 1000).toFixed(3);
-}
-
-function range({ p10, p90 }: Spread): string {
-  return `${milliseconds(p10)}–${milliseconds(p90)}`;
-}
-
-function mark(ratio: number): string {
-  return ratio > aim ? `**${ratio.toFixed(2)}**` : ratio.toFixed(2);
 }

@@ -2,6 +2,7 @@
 // clinic whose next 31 days are full.
 
 import postgres, { type Sql } from "postgres";
+import { settle } from "./network.ts";
 
 /** The clinic that is measured, and who asks. */
 export interface Clinic {
@@ -42,8 +43,7 @@ export async function fillCalendars(adminUrl: string): Promise<Clinic> {
     await sql.unsafe(exceptions);
     await sql.unsafe(fullClinic);
     await Promise.all(Array.from({ length: writers }, (_, writer) => sql.unsafe(ledger(writer))));
-    await sql.unsafe("vacuum (analyze)");
-    await sql.unsafe("checkpoint");
+    await settle(sql);
     return await clinicOf(sql);
   } finally {
     await sql.end();
@@ -96,7 +96,7 @@ const exceptions = `
  * six hours of eight on average, with gaps of half an hour to two. Each with a client of the therapist's own.
  */
 const fullClinic = `
-  update public.organizations set calls_per_minute = 100000 where id = ${organization};
+  update public.organizations set calls_per_minute = 100000, total_calls_per_minute = 1000000 where id = ${organization};
 
   create temporary table searched as
     select number as t, md5('therapist ' || number)::uuid as therapist_id

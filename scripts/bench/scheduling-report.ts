@@ -1,6 +1,6 @@
 // What the `scheduling` benchmark found, and how docs/benchmarks.md says it.
 
-import { type Spread, table } from "./harness.ts";
+import { count, type Spread, table } from "./harness.ts";
 import type { Network } from "./network.ts";
 import type { TableReads } from "./scheduling-measure.ts";
 
@@ -57,7 +57,6 @@ export interface Report {
 
 export function describe(report: Report): string {
   const { machine, repetitions, network, booked, claimed, search, conflict, series, reads } = report;
-  const count = (value: number): string => value.toLocaleString("en");
   const figures = (name: string, value: Spread, ratio = 1): string[] => [
     name,
     milliseconds(value.median),
@@ -149,4 +148,10 @@ function range({ p10, p90 }: Spread): string {
 
 function times(ratio: number): string {
   return ratio.toFixed(ratio < 10 ? 2 : 1);
+}
+
+/** Whether some call read a large table as a whole. */
+export function fault({ reads }: Report): string | undefined {
+  const whole = reads.some(({ tables }) => tables.some(({ sequential }) => sequential > 0));
+  return whole ? "a large table is read as a whole: see the table" : undefined;
 }

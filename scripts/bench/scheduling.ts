@@ -1,29 +1,13 @@
 // `npm run bench -- scheduling`: searching open times, booking a series and refusing a hold, each beside another way.
 
-import { writeFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import postgres, { type Sql } from "postgres";
-import type { Stack } from "../stack/index.ts";
-import {
-  machineLine,
-  prepareServer,
-  progress,
-  quantile,
-  replaceBlock,
-  spread,
-  withStack,
-} from "./harness.ts";
+import type { Size } from "./benchmark.ts";
+import { machineLine, prepareServer, progress, quantile, spread, withStack } from "./harness.ts";
 import { loadNetwork } from "./network.ts";
 import { asOwner, book, call, createMeasures, readsOf, undo } from "./scheduling-measure.ts";
 import { type Clinic, fillCalendars, searchedClients } from "./scheduling-network.ts";
-import {
-  type CaseReads,
-  type Conflict,
-  describe,
-  type Report,
-  type Search,
-  type Series,
-} from "./scheduling-report.ts";
+import type { CaseReads, Conflict, Report, Search, Series } from "./scheduling-report.ts";
 import {
   candidateQuery,
   dayRequests,
@@ -34,36 +18,15 @@ import {
   takenStart,
 } from "./scheduling-requests.ts";
 
-export interface SchedulingOptions {
-  /** Sessions of the network. */
-  rows: number;
-  /** Counted runs of each side; the search by single days runs a fifth as often. */
-  repetitions: number;
-  /** Where to write the figures as JSON. */
-  json?: string | undefined;
-}
-
-const page = new URL("../../docs/benchmarks.md", import.meta.url);
-
-/** Runs the benchmark on a stack of its own. False: some call read a large table as a whole. */
-export async function runScheduling(options: SchedulingOptions): Promise<boolean> {
+export async function runScheduling({ rows, repetitions }: Size): Promise<Report> {
   return withStack(async (stack) => {
-    const report = await makeReport(stack, options);
-    const text = describe(report);
-    process.stdout.write(`${text}\n`);
-    await replaceBlock(page, "scheduling", text);
-    if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-    return report.reads.every(({ tables }) => tables.every(({ sequential }) => sequential === 0));
+    await prepareServer(stack.adminDatabaseUrl);
+    progress(`making ${rows.toLocaleString("en")} sessions`);
+    const network = await loadNetwork(stack.adminDatabaseUrl, rows, []);
+    progress("filling calendars and the ledger");
+    const clinic = await fillCalendars(stack.adminDatabaseUrl);
+    return measureAll(stack.databaseUrl, clinic, { network, repetitions });
   });
-}
-
-async function makeReport(stack: Stack, { rows, repetitions }: SchedulingOptions): Promise<Report> {
-  await prepareServer(stack.adminDatabaseUrl);
-  progress(`making ${rows.toLocaleString("en")} sessions`);
-  const network = await loadNetwork(stack.adminDatabaseUrl, rows, []);
-  progress("filling calendars and the ledger");
-  const clinic = await fillCalendars(stack.adminDatabaseUrl);
-  return measureAll(stack.databaseUrl, clinic, { network, repetitions });
 }
 
 /** Measures a clinic that is ready. */

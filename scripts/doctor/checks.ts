@@ -262,6 +262,7 @@ const jobs = [
   "make_partitions",
   "offer_waitlist",
   "seal_audit",
+  "send_insights",
 ];
 
 const upkeep: Check[] = [
@@ -305,5 +306,6 @@ export const byHand: Finding[] = [
   hand("backups", "point-in-time recovery on, and a restore tried this quarter"),
   hand("network", "SSL enforced, addresses restricted"),
   hand("settings of Auth", "hook, session limits, confirmations, password rules as in docs/compliance.md"),
+  hand("settings of Realtime", "public access off: docs/realtime.md"),
   hand("note keys", "a copy of HOLDFAST_NOTE_KEYS outside Supabase"),
 ];

@@ -96,8 +96,13 @@ export const REFUSALS_ELSEWHERE: readonly ProblemCode[] = [
   "session_billed",
 ];
 
-/** Functions that no app calls: monitors do, and jobs with the secret key. */
-export const NOT_FOR_APPS: readonly string[] = ["health", "webhooks-deliver"];
+/** Functions that no app of ours calls: calendar apps do, monitors, and jobs with the secret key. */
+export const NOT_FOR_APPS: readonly string[] = [
+  "calendar-feed",
+  "health",
+  "insights-send",
+  "webhooks-deliver",
+];
 
 const TAKEN = ["therapist_conflict", "client_conflict", "room_conflict", "therapist_unavailable"] as const;
 const BOOKING = [

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { PROBLEM_CODES, type ProblemCode, problemSchema } from "../../src/lib/problems.ts";
 import { ANSWER_NAMES, OPERATIONS } from "./operations.ts";
+import { RPCS } from "./rpcs.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -12,15 +13,19 @@ export const pascal = (name: string): string =>
   name.replace(/(?:^|[-_])([a-z])/g, (_, letter: string) => letter.toUpperCase());
 export const problemName = (code: ProblemCode): string => `${pascal(code)}Problem`;
 export const requestName = (operation: string): string => `${pascal(operation)}Request`;
+export const dataName = (rpc: string): string => `${pascal(rpc)}Data`;
 
 /** Every schema of the reference by its name. */
 export function componentSchemas(): Record<string, Json> {
   const variants = (problemSchema as unknown as { options: z.ZodType[] }).options;
   const problems = PROBLEM_CODES.map((code, index) => [problemName(code), variants[index]]);
   const requests = Object.entries(OPERATIONS).map(([name, { request }]) => [requestName(name), request]);
+  // Several RPCs may share a schema; each has it by its own name.
+  const asked = Object.entries(RPCS).map(([name, { request }]) => [requestName(name), request.clone()]);
+  const answered = Object.entries(RPCS).map(([name, { data }]) => [dataName(name), data.clone()]);
   return {
-    ...converted(Object.fromEntries(requests), "input"),
-    ...converted({ ...ANSWER_NAMES, ...Object.fromEntries(problems) }, "output"),
+    ...converted(Object.fromEntries([...requests, ...asked]), "input"),
+    ...converted({ ...ANSWER_NAMES, ...Object.fromEntries([...problems, ...answered]) }, "output"),
   };
 }
 

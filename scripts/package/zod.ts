@@ -77,6 +77,7 @@ export const z = {
   iso: { date: builder(mini.iso.date), datetime: builder(mini.iso.datetime) },
   literal: builder(mini.literal),
   looseObject: builder(mini.looseObject),
+  null: builder(mini.null),
   number: builder(mini.number),
   object: builder(mini.object),
   record: builder(mini.record),

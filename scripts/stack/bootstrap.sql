@@ -37,8 +37,11 @@ alter role supabase_realtime_admin with nologin noinherit;
 grant anon, authenticated, service_role to authenticator;
 grant anon, authenticated, service_role to postgres with admin option;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
--- Hosted lets postgres write policies on these two through supautils; plain Postgres asks for the table's owner.
+-- Hosted lets postgres write policies on storage.objects and realtime.messages through supautils, without being in these
+-- roles; plain Postgres asks for the table's owner.
 grant supabase_storage_admin, supabase_realtime_admin to postgres;
+-- By supautils on a hosted project: who loads a dump switches triggers off (scripts/backup).
+grant set on parameter session_replication_role to postgres;
 
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
@@ -164,10 +167,20 @@ grant execute on all functions in schema storage to postgres, anon, authenticate
 
 -- realtime ------------------------------------------------------------------------------------------------------------
 
--- The database half of Realtime: broadcast from triggers, and policies on who may join a private topic. Nothing here
--- carries the messages to a browser. Hosted partitions the table by day; one table serves a development database.
+-- What Realtime's own migrations make: broadcast from triggers, and policies on who may join a private topic. The gateway
+-- carries the messages (realtime.ts), from the write-ahead log as hosted does. Hosted makes a partition a day and drops it
+-- after three; here one takes every day, and what is old goes at the next start.
 create schema if not exists realtime;
 alter schema realtime owner to supabase_admin;
+
+do $$
+begin
+  -- As an earlier bootstrap made it.
+  if exists (select from pg_catalog.pg_class where oid = to_regclass('realtime.messages') and relkind = 'r') then
+    drop table realtime.messages;
+  end if;
+end
+$$;
 
 create table if not exists realtime.messages (
   topic text not null,
@@ -178,10 +191,28 @@ create table if not exists realtime.messages (
   updated_at timestamp not null default now(),
   inserted_at timestamp not null default now(),
   id uuid not null default gen_random_uuid(),
+  binary_payload bytea,
+  constraint messages_payload_exclusive check (payload is null or binary_payload is null),
   primary key (id, inserted_at)
-);
+) partition by range (inserted_at);
 alter table realtime.messages owner to supabase_realtime_admin;
 alter table realtime.messages enable row level security;
+create index if not exists messages_inserted_at_topic_index on realtime.messages (inserted_at desc, topic)
+  where extension = 'broadcast' and private is true;
+create table if not exists realtime.messages_of_every_day partition of realtime.messages default;
+alter table realtime.messages_of_every_day owner to supabase_realtime_admin;
+delete from realtime.messages where inserted_at < now() - interval '3 days';
+
+do $$
+begin
+  if not exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime_messages_publication') then
+    -- The columns that the gateway reads, in their order. Hosted publishes all.
+    create publication supabase_realtime_messages_publication
+      for table realtime.messages (topic, payload, event, private, id)
+      with (publish = 'insert', publish_via_partition_root = true);
+  end if;
+end
+$$;
 
 create or replace function realtime.topic() returns text language sql stable as $$
   select nullif(current_setting('realtime.topic', true), '')::text
@@ -189,13 +220,21 @@ $$;
 
 create or replace function realtime.send(payload jsonb, event text, topic text, private boolean default true)
 returns void language plpgsql as $$
+declare
+  generated_id uuid;
+  final_payload jsonb;
 begin
-  perform set_config('realtime.topic', topic, true);
-  insert into realtime.messages (payload, event, topic, private, extension)
-  values (payload, event, topic, private, 'broadcast');
-exception when others then
-  -- As hosted: a message that cannot be sent never undoes the change it tells of.
-  raise warning 'ErrorSendingBroadcastMessage: %', sqlerrm;
+  begin
+    generated_id := gen_random_uuid();
+    final_payload := case
+      when payload ? 'id' then payload else jsonb_set(payload, '{id}', to_jsonb(generated_id)) end;
+    execute format('SET LOCAL realtime.topic TO %L', topic);
+    insert into realtime.messages (id, payload, event, topic, private, extension)
+    values (generated_id, final_payload, event, topic, private, 'broadcast');
+  exception when others then
+    -- As hosted: a message that cannot be sent never undoes the change it tells of.
+    raise warning 'WarnSendingBroadcastMessage: %', sqlerrm;
+  end;
 end
 $$;
 
@@ -232,9 +271,15 @@ begin
 end
 $$;
 
-grant usage on schema realtime to postgres, anon, authenticated, service_role, supabase_realtime_admin;
-grant select, insert, update on realtime.messages to postgres, anon, authenticated, service_role;
+grant usage on schema realtime to anon, authenticated, service_role;
+grant usage on schema realtime to postgres with grant option;
+grant usage, create on schema realtime to supabase_realtime_admin with grant option;
+grant all on realtime.messages to postgres;
+grant select, insert, update on realtime.messages to anon, authenticated, service_role;
 grant execute on all functions in schema realtime to postgres, anon, authenticated, service_role;
+alter function realtime.topic() owner to supabase_realtime_admin;
+alter function realtime.send(jsonb, text, text, boolean) owner to supabase_realtime_admin;
+alter function realtime.broadcast_changes(text, text, text, text, text, record, record, text) owner to supabase_realtime_admin;
 
 do $$
 begin

@@ -1,5 +1,5 @@
-// The stack's clock: runs the jobs that are due (app.jobs), as pg_cron does on a hosted project, and calls the function that
-// delivers webhooks, as pg_net does there.
+// The stack's clock: runs the jobs that are due (app.jobs), as pg_cron does on a hosted project, and calls the functions that
+// send something outside, as pg_net does there.
 
 import postgres from "postgres";
 
@@ -12,6 +12,12 @@ export interface ClockOptions {
   log: (line: string) => void;
 }
 
+/** The functions that send what a job finds due. */
+const senders: Record<string, string> = {
+  deliver_webhooks: "webhooks-deliver",
+  send_insights: "insights-send",
+};
+
 const LOOK_EVERY_MS = 1_000;
 
 /** Starts the clock; what it returns stops it, once the job that runs has ended. */
@@ -19,8 +25,8 @@ export function startClock({ databaseUrl, url, secretKey, log }: ClockOptions): 
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   let stopped = false;
   let wake = () => {};
-  const deliver = () =>
-    fetch(`${url}/functions/v1/webhooks-deliver`, {
+  const wakeFunction = (name: string) =>
+    fetch(`${url}/functions/v1/${name}`, {
       method: "POST",
       headers: { apikey: secretKey, "content-type": "application/json" },
       body: "{}",
@@ -34,7 +40,8 @@ export function startClock({ databaseUrl, url, secretKey, log }: ClockOptions): 
         select app.run_job(${job}) as answer`;
       const { outcome, done = 0, sqlstate } = run.answer;
       if (outcome === "failed") log(`job ${job} failed: ${sqlstate}`);
-      if (job === "deliver_webhooks" && done > 0) await deliver();
+      const sender = senders[job];
+      if (sender && done > 0) await wakeFunction(sender);
     }
   };
   const running = (async () => {

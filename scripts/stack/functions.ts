@@ -39,20 +39,8 @@ export async function startFunctions(
   log: (line: string) => void = () => {},
 ): Promise<FunctionsHost> {
   const functionsDir = projectPath("supabase", "functions");
-  const importMap = join(functionsDir, "import_map.json");
   const args = [
-    "run",
-    "--no-prompt",
-    "--no-lock",
-    // Packages come from node_modules, as installed by npm; nothing is fetched at run time.
-    "--no-remote",
-    "--cached-only",
-    "--node-modules-dir=manual",
-    ...(existsSync(importMap) ? [`--import-map=${importMap}`] : []),
-    // A function may talk to this machine and read the project, and no more.
-    "--allow-net=127.0.0.1",
-    "--allow-env",
-    `--allow-read=${projectRoot}`,
+    ...denoArguments(),
     fileURLToPath(new URL("./functions-host.ts", import.meta.url)),
     functionsDir,
   ];
@@ -76,8 +64,27 @@ export async function startFunctions(
   };
 }
 
+/** How Deno runs a function: with its import map, and with what it may do. */
+export function denoArguments(): string[] {
+  const importMap = projectPath("supabase", "functions", "import_map.json");
+  return [
+    "run",
+    "--no-prompt",
+    "--no-lock",
+    // Packages come from node_modules, as installed by npm; nothing is fetched at run time.
+    "--no-remote",
+    "--cached-only",
+    "--node-modules-dir=manual",
+    ...(existsSync(importMap) ? [`--import-map=${importMap}`] : []),
+    // A function may talk to this machine and read the project, and no more.
+    "--allow-net=127.0.0.1",
+    "--allow-env",
+    `--allow-read=${projectRoot}`,
+  ];
+}
+
 /** What Deno itself needs of this process's environment. The functions get nothing else of it. */
-function systemEnv(): Record<string, string> {
+export function systemEnv(): Record<string, string> {
   const wanted = [
     "PATH",
     "HOME",
@@ -97,7 +104,7 @@ function systemEnv(): Record<string, string> {
 }
 
 /** The binary itself: through the package's wrapper script a kill would end the wrapper and leave Deno. */
-function denoBinary(): string {
+export function denoBinary(): string {
   const file = process.platform === "win32" ? "deno.exe" : "deno";
   const installed = join(packageDir("deno/package.json"), file);
   if (existsSync(installed)) return installed;

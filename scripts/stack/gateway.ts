@@ -5,12 +5,14 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from "node:net";
 import type { StackKeys } from "./keys.ts";
 import type { InnerServer } from "./lite.ts";
+import { type Realtime, refuseUpgrade } from "./realtime.ts";
 import { spellSignedUrls, unwrapUpload } from "./storage.ts";
 import { type AuthSession, HookRefused, InvalidToken, type TokenService } from "./tokens.ts";
 
 /** What the gateway stands in front of. Absent parts answer 503 until the stack has started them. */
 export interface Backends {
   inner?: InnerServer;
+  realtime?: Realtime;
   tokens?: TokenService;
   functions?: { url: string; names: string[] } | undefined;
 }
@@ -31,6 +33,9 @@ export interface StackHealth {
 
 const maxBodyBytes = 64 * 1024 * 1024;
 
+/** What the services know; others `fetch` would not even take. */
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
 /** Auth endpoints that a browser opens by itself, without an API key. */
 const keylessAuth = /^\/auth\/v1\/(callback|authorize|verify|\.well-known\/|health$)/;
 
@@ -49,6 +54,12 @@ export async function startGateway(
       if (!response.headersSent) sendJson(response, 500, { message: "An unexpected error occurred" });
       else response.destroy();
     });
+  });
+  server.on("upgrade", (request, socket, head) => {
+    const { pathname, searchParams } = targetOf(request, "http://127.0.0.1");
+    if (pathname !== "/realtime/v1/websocket") return refuseUpgrade(socket, 404);
+    if (!backends.realtime) return refuseUpgrade(socket, 503);
+    backends.realtime.accept(request, socket, head, searchParams);
   });
   // Longer than any client's own keep-alive, so that no request meets a connection just being closed.
   server.keepAliveTimeout = 65_000;
@@ -70,6 +81,8 @@ export async function startGateway(
     const service = path.match(/^\/(auth|rest|storage)\/v1(\/|$)/)?.[1];
     if (!service) return sendJson(response, 404, { message: "no Route matched with those values" });
     if (request.method === "OPTIONS") return preflight(request, response);
+    if (!METHODS.includes(request.method ?? ""))
+      return sendJson(response, 405, { message: "Method not allowed" });
     if (path === "/auth/v1/.well-known/jwks.json") {
       response.setHeader("cache-control", "public, max-age=600");
       return sendJson(response, 200, keys.jwks);

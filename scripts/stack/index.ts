@@ -10,11 +10,12 @@ import { readMasterKeys } from "../../supabase/functions/_shared/note-crypto.ts"
 import { admitKeys } from "../keys.ts";
 import { bootstrapDatabase } from "./bootstrap.ts";
 import { startClock } from "./clock.ts";
-import { functionNames, startFunctions } from "./functions.ts";
+import { type FunctionsHost, functionNames, startFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { loadKeys, type StackKeys } from "./keys.ts";
 import { applySeed, pushMigrations } from "./migrations.ts";
-import { startPostgres } from "./postgres.ts";
+import { type PostgresServer, startPostgres } from "./postgres.ts";
+import { startRealtime } from "./realtime.ts";
 import { inUse, markRunning, markStopped } from "./state.ts";
 import { createTokenService } from "./tokens.ts";
 import { startWatchdog } from "./watchdog.ts";
@@ -32,6 +33,8 @@ export interface StackOptions {
   functions?: boolean;
   /** Run the jobs by the clock. Default false, so that a test says itself what happens when. */
   clock?: boolean;
+  /** More settings of Postgres, those that only a start can change among them. */
+  settings?: Record<string, string>;
   /** Told of progress and of what the functions write, a line at a time. */
   log?: (line: string) => void;
   /** More environment for the Edge Functions, as `supabase secrets set` gives it. */
@@ -48,8 +51,18 @@ export interface Stack {
   adminDatabaseUrl: string;
   /** What `startFunctions` needs to host the functions a second time against this stack. */
   functionsEnv: Record<string, string>;
+  /** For who puts the stack to the test: parts of it die as in a crash and come back. Each waits until it is done. */
+  crash: Crash;
   /** Ends everything the stack started. May be called more than once. */
   stop(): Promise<void>;
+}
+
+export interface Crash {
+  killDatabase(): Promise<void>;
+  restartDatabase(): Promise<void>;
+  /** Whatever the functions were doing is cut off. */
+  killFunctions(): Promise<void>;
+  restartFunctions(): Promise<void>;
 }
 
 /** Starts a stack and resolves when it serves. Rejects, with everything ended, when a part does not start. */
@@ -82,11 +95,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     undo.push(() => gateway.stop());
     const functionsEnv = { ...edgeFunctionEnv(gateway.url, keys), ...options.functionsEnv };
 
-    const startDatabase = async (): Promise<Pick<Stack, "databaseUrl" | "adminDatabaseUrl">> => {
+    const startDatabase = async (): Promise<PostgresServer> => {
       // Loaded while Postgres starts: the largest module of all.
       const lite = import("./lite.ts");
       lite.catch(() => {});
-      const server = await startPostgres({ dataDir, port: options.ports?.db, temporary, watchdog });
+      const { settings } = options;
+      const server = await startPostgres({ dataDir, port: options.ports?.db, temporary, settings, watchdog });
       undo.push(() => server.stop());
       log("Postgres is up");
       const { createInnerServer } = await lite;
@@ -106,8 +120,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await inner.reloadSchema();
       await reloadOnSchemaChange(admin, () => inner.reloadSchema());
       gateway.backends.inner = inner;
-      gateway.backends.tokens = createTokenService(keys, `${gateway.url}/auth/v1`, admin);
-      return { databaseUrl: server.databaseUrl, adminDatabaseUrl: server.adminDatabaseUrl };
+      const tokens = createTokenService(keys, `${gateway.url}/auth/v1`, admin);
+      const realtime = startRealtime(keys, tokens, admin, server.adminDatabaseUrl, log);
+      undo.push(() => realtime.stop());
+      gateway.backends.tokens = tokens;
+      gateway.backends.realtime = realtime;
+      return server;
+    };
+
+    let functionsHost: FunctionsHost | undefined;
+    const stopFunctionsHost = async (): Promise<void> => {
+      gateway.backends.functions = undefined;
+      if (!functionsHost) return;
+      await functionsHost.stop();
+      watchdog.unwatch(functionsHost.pid);
+      functionsHost = undefined;
     };
 
     const startFunctionsHost = async (): Promise<void> => {
@@ -117,17 +144,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         return;
       }
       const host = await startFunctions(functionsEnv, log);
+      functionsHost = host;
       watchdog.watch(host.pid, "SIGKILL");
-      undo.push(async () => {
-        gateway.backends.functions = undefined;
-        await host.stop();
-        watchdog.unwatch(host.pid);
-      });
       gateway.backends.functions = { url: host.url, names: host.names };
       log(`${names.length} functions are served`);
     };
 
-    const [database] = await allSettledOrThrow(startDatabase(), startFunctionsHost());
+    const [{ databaseUrl, adminDatabaseUrl, kill, restart }] = await allSettledOrThrow(
+      startDatabase(),
+      startFunctionsHost().then(() => undo.push(stopFunctionsHost)),
+    );
+    const database = { databaseUrl, adminDatabaseUrl };
     if (options.clock) {
       undo.push(startClock({ ...database, url: gateway.url, secretKey: keys.secretKey, log }));
     }
@@ -141,6 +168,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       secretKey: keys.secretKey,
       ...database,
       functionsEnv,
+      crash: {
+        killDatabase: kill,
+        restartDatabase: restart,
+        killFunctions: stopFunctionsHost,
+        restartFunctions: startFunctionsHost,
+      },
       stop,
     };
   } catch (error) {

@@ -28,22 +28,84 @@ const json = (oid: number) => ({
   parse: (text: string) => JSON.parse(text),
 });
 
+// PostgREST has Postgres make JSON of the rows, which writes moments by ISO 8601; the inner server takes the driver's text.
+const moment = (oid: number) => ({
+  to: oid,
+  from: [oid],
+  serialize: (value: unknown) => value,
+  parse: (text: string) => text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"),
+});
+
 /** What REST requests see, as PostgREST sets it from `api.extra_search_path`. */
 const searchPath = "public, extensions";
+
+/**
+ * A connection that is cut at the wrong moment can leave the driver waiting for ever. No statement takes as long as this:
+ * then the driver is given up, and the next request has a new one.
+ */
+const driverDeadlineMs = 20_000;
 
 export function createInnerServer(
   adminDatabaseUrl: string,
   keys: StackKeys,
   dataDir: string,
   log: (line: string) => void,
+  deadlineMs = driverDeadlineMs,
 ): InnerServer {
+  let current = build(adminDatabaseUrl, keys, dataDir);
+  const ending: Promise<unknown>[] = [];
+
+  /** What asks the database answers in time, or the driver is renewed. */
+  async function answer(request: Request, call: Call): Promise<Response> {
+    const used = current;
+    const answered = used.app.fetch(request);
+    if (!new URL(request.url).pathname.startsWith("/rest/")) {
+      return withErrorCode(await answered, call.refusal);
+    }
+    let timer: NodeJS.Timeout | number | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    const inTime = await Promise.race([answered, late]).finally(() => clearTimeout(timer));
+    if (inTime) return withErrorCode(inTime, call.refusal);
+    answered.catch(() => {});
+    if (used === current) {
+      log("inner server: its driver does not answer, and is renewed");
+      ending.push(used.connection.driver.end({ timeout: 0 }));
+      current = build(adminDatabaseUrl, keys, dataDir);
+    }
+    const message = "Timed out acquiring connection from connection pool.";
+    return Response.json({ code: "PGRST003", message, details: null, hint: null }, { status: 504 });
+  }
+
+  return {
+    ensureSystemSchema: () => calls.run({ log }, () => current.app.ensureSystemSchema()),
+    fetch: (request) => {
+      const call: Call = { log };
+      return calls.run(call, () => answer(request, call));
+    },
+    reloadSchema: () => current.connection.clearSchemaCache(),
+    // With a limit: a query whose Postgres is gone is waited for without end.
+    stop: async () => {
+      await Promise.all([...ending, current.connection.driver.end({ timeout: 1 })]);
+    },
+  };
+}
+
+function build(adminDatabaseUrl: string, keys: StackKeys, dataDir: string) {
   const connection = createPostgresConnection({
     url: adminDatabaseUrl,
     postgresOptions: {
       max: 32,
       onnotice: () => {},
-      types: { json: json(114), jsonb: json(3802) },
-      connection: { application_name: "holdfast-api", search_path: searchPath },
+      types: { json: json(114), jsonb: json(3802), timestamp: moment(1114), timestamptz: moment(1184) },
+      // The time limits as PostgREST has them of its roles on hosted.
+      connection: {
+        application_name: "holdfast-api",
+        search_path: searchPath,
+        statement_timeout: 8_000,
+        lock_timeout: 8_000,
+      },
     },
   });
   // At its first sight of row level security it grants ALL on every table to anon and authenticated, which would undo
@@ -70,16 +132,7 @@ export function createInnerServer(
     studio: { enabled: false },
   });
   app._storageAdapter = filesystemStorage(join(dataDir, "storage"));
-  return {
-    ensureSystemSchema: () => calls.run({ log }, () => app.ensureSystemSchema()),
-    fetch: (request) => {
-      const call: Call = { log };
-      return calls.run(call, async () => withErrorCode(await app.fetch(request), call.refusal));
-    },
-    reloadSchema: () => connection.clearSchemaCache(),
-    // With a limit: a query whose Postgres is gone is waited for without end.
-    stop: () => connection.driver.end({ timeout: 1 }),
-  };
+  return { connection, app };
 }
 
 interface Call {
@@ -107,15 +160,28 @@ for (const method of ["error", "warn"] as const) {
 
 /** Of the errors it does not know, exclusion and check violations among them, the inner server keeps no code. PostgREST does. */
 async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promise<Response> {
-  if (answer.status !== 500 || !refusal) return answer;
-  const body: unknown = await answer.clone().json();
-  if ((body as { code?: unknown }).code !== "SUP") return answer;
+  const unreadable = { code: "22P02", message: "invalid input syntax", details: null, hint: null };
+  // Its driver, and not the database, has seen that an argument is not of its type.
+  if (refusal && /^(ERR_|MAX_PARAMETERS)/.test(refusal.code))
+    return Response.json(unreadable, { status: 400 });
+  if (answer.status !== 500) return answer;
+  const body: { code?: unknown; message?: unknown } = await answer
+    .clone()
+    .json()
+    .catch(() => ({}));
+  if (body.code !== "SUP") return answer;
+  if (!refusal) {
+    // It has stumbled over a value itself, before the database saw it.
+    const stumbled = String(body.message).startsWith("TypeError: ");
+    return stumbled ? Response.json(unreadable, { status: 400 }) : answer;
+  }
   const { code, message, detail = null, hint = null } = refusal;
   return Response.json({ code, message, details: detail, hint }, { status: statusOf(code) });
 }
 
 /** PostgREST's table of HTTP statuses, for the classes that the inner server leaves out. */
 function statusOf(sqlstate: string): number {
-  if (sqlstate.startsWith("53")) return 503;
+  // The driver's own words for a database that does not answer (ECONNREFUSED) are no SQLSTATE.
+  if (sqlstate.startsWith("53") || !/^[0-9A-Z]{5}$/.test(sqlstate)) return 503;
   return /^(08|09|25|28|2D|38|39|3B|40|54|55|57|58|F0|HV|XX)/.test(sqlstate) ? 500 : 400;
 }

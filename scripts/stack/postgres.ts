@@ -27,6 +27,8 @@ export interface PostgresOptions {
   port?: number | undefined;
   /** The data will not be kept: initdb need not wait for the disk. */
   temporary: boolean;
+  /** More settings of the server, as on its command line. */
+  settings?: Record<string, string> | undefined;
   watchdog: Watchdog;
 }
 
@@ -36,6 +38,10 @@ export interface PostgresServer {
   databaseUrl: string;
   /** Role supabase_admin, the superuser. */
   adminDatabaseUrl: string;
+  /** Ends it with SIGKILL, as a crash would, and waits until none of its processes is left. */
+  kill(): Promise<void>;
+  /** Starts it again on the same data and port; it recovers what was committed. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -58,12 +64,17 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     try {
-      const server = await launch(cluster, port, binaries, runAs, options);
+      let server = await launch(cluster, port, binaries, runAs, options);
       return {
         port,
         databaseUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
         adminDatabaseUrl: `postgres://supabase_admin:${password}@127.0.0.1:${port}/postgres`,
-        stop: server.stop,
+        kill: () => server.end("SIGKILL"),
+        restart: async () => {
+          server = await launch(cluster, port, binaries, runAs, options);
+        },
+        // "Fast" shutdown: ends the sessions, writes a checkpoint.
+        stop: () => server.end("SIGINT"),
       };
     } catch (error) {
       const portTaken = String(error).includes("could not bind");
@@ -190,7 +201,7 @@ async function launch(
   binaries: Binaries,
   runAs: RunAs,
   options: PostgresOptions,
-): Promise<{ stop(): Promise<void> }> {
+): Promise<{ end(signal: NodeJS.Signals): Promise<void> }> {
   const settings: Record<string, string> = {
     cluster_name: clusterName,
     listen_addresses: "127.0.0.1",
@@ -199,8 +210,9 @@ async function launch(
     timezone: "UTC",
     log_timezone: "UTC",
     shared_preload_libraries: "pg_stat_statements",
-    // Needed by nothing here, but on as hosted has it: a migration that makes a publication must not fail locally.
+    // As hosted has it: Realtime reads the broadcasts from it, and a migration that makes a publication must not fail.
     wal_level: "logical",
+    ...options.settings,
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const child = spawn(binaries.postgres, ["-D", cluster, "-p", String(port), ...flags], {
@@ -210,13 +222,13 @@ async function launch(
     detached: process.platform !== "win32",
     env: { ...process.env, LC_ALL: "C" },
   });
+  // Not before its last process has closed its output.
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
   if (child.pid) options.watchdog.watch(child.pid, "SIGINT");
   await ready(child, exited, join(options.dataDir, "postgres.log"));
   return {
-    stop: async () => {
-      // "Fast" shutdown: ends the sessions, writes a checkpoint.
-      if (child.exitCode === null) child.kill("SIGINT");
+    end: async (signal) => {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       await exited;
       if (child.pid) options.watchdog.unwatch(child.pid);
     },
@@ -229,10 +241,13 @@ async function ready(child: ChildProcess, exited: Promise<void>, logFile: string
   let output = "";
   const accepting = new Promise<void>((resolve, reject) => {
     child.once("error", reject);
-    child.stderr?.on("data", (chunk: Buffer) => {
-      log.write(chunk);
-      if (output.length < 20_000) output += chunk.toString("utf8");
-      if (output.includes("ready to accept connections")) resolve();
+    child.stderr?.on("data", (chunk: Buffer) => log.write(chunk));
+    child.stderr?.on("data", function read(chunk: Buffer) {
+      // The end of it: while a server recovers, every caller that it turns away is a line.
+      output = (output + chunk.toString("utf8")).slice(-20_000);
+      if (!output.includes("ready to accept connections")) return;
+      child.stderr?.off("data", read);
+      resolve();
     });
   });
   const failed = exited.then(() => {

@@ -1,20 +1,21 @@
-/** One call of an RPC over REST by supabase-js: its data, parsed, or a `HoldfastError`. */
+/** One call of an RPC over REST by supabase-js: its data or rows, parsed, or a `HoldfastError`. */
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import type { CallOptions } from "./call.ts";
 import { HoldfastError, toAppProblem } from "./errors.ts";
 import { type Problem, problemFromRefusal, toProblem } from "./problems.ts";
-import { withRetries } from "./retry.ts";
+import { type RetryOptions, withRetries } from "./retry.ts";
 
 const RETRY_SECONDS = 0.25;
 
+// Of RPCs, all answer one of these but those that give rows.
 const answerSchema = z.union([
-  z.object({ data: z.unknown(), replayed: z.boolean() }),
   z.object({ problem: z.looseObject({ code: z.string() }) }),
+  z.object({ data: z.unknown() }),
 ]);
 
 /**
- * Calls an RPC that answers `{data, replayed}` or `{problem}`, repeatedly as the options say.
+ * Calls an RPC that takes a request and a key and answers `{data, replayed}` or `{problem}`, repeatedly as the options say.
  *
  * @throws HoldfastError for a refusal, an error of the database, and an answer that did not come; the signal's reason.
  */
@@ -25,33 +26,58 @@ export function callRpc<Data extends z.ZodType>(
   data: Data,
   { idempotencyKey = crypto.randomUUID(), ...retries }: CallOptions,
 ): Promise<z.output<Data>> {
-  return withRetries(() => callOnce(supabase, name, request, data, idempotencyKey, retries.signal), retries);
+  return callNamed(supabase, name, { request, idempotency_key: idempotencyKey }, data, retries);
 }
 
-async function callOnce<Data extends z.ZodType>(
+/** The same for an RPC whose arguments have names of their own. What must not happen twice is given `maxAttempts: 1`. */
+export function callNamed<Data extends z.ZodType>(
   supabase: SupabaseClient,
   name: string,
-  request: Record<string, unknown>,
+  named: Record<string, unknown>,
   data: Data,
-  idempotencyKey: string,
-  signal: AbortSignal | undefined,
+  retries: RetryOptions,
 ): Promise<z.output<Data>> {
-  const call = supabase.rpc(name, { request, idempotency_key: idempotencyKey });
+  return withRetries(async () => {
+    const parsed = answerSchema.safeParse(await ask(supabase, name, named, retries.signal));
+    if (parsed.success && "problem" in parsed.data) {
+      throw new HoldfastError(toAppProblem(problemFromRefusal(parsed.data.problem)));
+    }
+    return readable(data, parsed.success && "data" in parsed.data ? parsed.data.data : undefined);
+  }, retries);
+}
+
+/** Reads the rows that an RPC gives. */
+export function readRows<Rows extends z.ZodType>(
+  supabase: SupabaseClient,
+  name: string,
+  named: Record<string, unknown>,
+  rows: Rows,
+  retries: RetryOptions,
+): Promise<z.output<Rows>> {
+  return withRetries(async () => readable(rows, await ask(supabase, name, named, retries.signal)), retries);
+}
+
+async function ask(
+  supabase: SupabaseClient,
+  name: string,
+  named: Record<string, unknown>,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const call = supabase.rpc(name, named);
   const answer = await (signal ? call.abortSignal(signal) : call);
   if (signal?.aborted) throw signal.reason;
-  if (answer.error) {
-    const known = /^[A-Z0-9]{5,8}$/.test(answer.error.code ?? "");
-    const problem = known ? await problemOfDatabase(answer.error) : problemOfStatus(answer.status);
-    throw new HoldfastError(toAppProblem(problem), { cause: answer.error });
-  }
-  const parsed = answerSchema.safeParse(answer.data);
-  if (parsed.success && "problem" in parsed.data) {
-    throw new HoldfastError(toAppProblem(problemFromRefusal(parsed.data.problem)));
-  }
-  const result = data.safeParse(parsed.success && "data" in parsed.data ? parsed.data.data : undefined);
-  if (result.success) return result.data;
+  if (!answer.error) return answer.data;
+  // 401 is who asks without a token, or with one that has ended: its code is that of a missing grant, 42501.
+  const known = answer.status !== 401 && /^[A-Z0-9]{5,8}$/.test(answer.error.code ?? "");
+  const problem = known ? await problemOfDatabase(answer.error) : problemOfStatus(answer.status);
+  throw new HoldfastError(toAppProblem(problem), { cause: answer.error });
+}
+
+function readable<Data extends z.ZodType>(schema: Data, answer: unknown): z.output<Data> {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
   const unreadable = toProblem("internal_error", { detail: "The answer could not be read." });
-  throw new HoldfastError(toAppProblem(unreadable), { cause: parsed.error ?? result.error });
+  throw new HoldfastError(toAppProblem(unreadable), { cause: parsed.error });
 }
 
 /** The problem of an error that has a code of the database or of PostgREST. */

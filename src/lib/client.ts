@@ -29,11 +29,15 @@ type WithoutTimes = Omit<Wire, keyof TimeRange | "occurrences" | Parties> &
 /** What to hold, for whom, and when: one stretch of time, or several that are held together. */
 export type SessionHoldRequest = WithoutTimes & Times;
 
+// The key of a hold, not all of it: the server refuses what it does not know.
+type KeyAlone = { holds?: never };
+
 /** Which hold (or batch) to confirm, and what the sessions shall be. */
-export type SessionConfirmRequest = Camel<ConfirmRequest>;
+export type SessionConfirmRequest = Camel<ConfirmRequest> & KeyAlone;
 
 /** A hold or a batch to release, by its key. */
-export type HoldCancelRequest = { holdKey: string } & Pick<Camel<CancelRequest>, "reason" | "cancelledBy">;
+export type HoldCancelRequest = { holdKey: string } & Pick<Camel<CancelRequest>, "reason" | "cancelledBy"> &
+  KeyAlone;
 
 type CancelledBy = NonNullable<Camel<CancelRequest>["cancelledBy"]>;
 

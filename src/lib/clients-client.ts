@@ -5,9 +5,10 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
 import type { CallOptions } from "./call.ts";
-import { callRpc } from "./call-rpc.ts";
+import { callNamed, callRpc } from "./call-rpc.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
 import {
+  archivedClientSchema,
   type clientRecordSchema,
   clientsSchema,
   type listClientsRequestSchema,
@@ -31,6 +32,8 @@ export type SaveClientRequest = Camel<z.input<typeof saveClientRequestSchema>>;
 /** A new coverage of a client, or the fields of one that change. */
 export type SaveCoverageRequest = Camel<z.input<typeof saveCoverageRequestSchema>>;
 
+/** A client who is no longer one. */
+export type ArchivedClient = Camel<z.output<typeof archivedClientSchema>>;
 /** A client: id, status, and of the rest what was asked for. */
 export type ClientRecord = Camel<z.output<typeof clientRecordSchema>>;
 /** Clients in the order of their names; `next` is what to ask on with as `after`, null at the end. */
@@ -112,4 +115,18 @@ export async function saveCoverage(
   options: CallOptions = {},
 ): Promise<SavedCoverage> {
   return fromWire(await callRpc(supabase, "save_coverage", toWire(request), savedCoverageSchema, options));
+}
+
+/**
+ * Archives a client for whom nothing is booked. For admins. Clients are never deleted.
+ *
+ * @throws HoldfastError `forbidden`, `not_found`, `validation_failed` (`clientId` `still_booked`); and what every call may meet.
+ */
+export async function archiveClient(
+  supabase: SupabaseClient,
+  { clientId: client }: { clientId: string },
+  { idempotencyKey = crypto.randomUUID(), ...retries }: CallOptions = {},
+): Promise<ArchivedClient> {
+  const named = { client, idempotency_key: idempotencyKey };
+  return fromWire(await callNamed(supabase, "archive_client", named, archivedClientSchema, retries));
 }

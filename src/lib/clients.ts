@@ -8,6 +8,7 @@ import {
   type Fields,
   guid,
   type Issue,
+  instant,
   notAllowed,
   refusal,
   required,
@@ -185,3 +186,9 @@ export const clientsSchema = z.object({ clients: z.array(clientRecordSchema), ne
 export const textsSchema = z.object({ texts: z.array(z.object({ id: guid, text: z.string().nullable() })) });
 export const savedClientSchema = z.object({ client_id: guid, created: z.boolean() });
 export const savedCoverageSchema = z.object({ coverage_id: guid, client_id: guid, created: z.boolean() });
+
+export const archivedClientSchema = z.object({
+  client_id: z.guid(),
+  status: z.literal("archived"),
+  archived_at: instant,
+});

@@ -309,6 +309,7 @@ export const CONSTRAINT_PROBLEMS: Readonly<Record<string, ConstraintProblem>> = 
   mue_limits_source_length: { code: "validation_failed", field: "source" },
   mue_limits_units_per_day_range: { code: "validation_failed", field: "units_per_day" },
   organizations_calls_per_minute_range: { code: "validation_failed", field: "calls_per_minute" },
+  organizations_total_calls_per_minute_range: { code: "validation_failed", field: "total_calls_per_minute" },
   organizations_cancellation_notice_range: { code: "validation_failed", field: "cancellation_notice_hours" },
   organizations_name_length: { code: "validation_failed", field: "name" },
   organizations_pkey: { code: "internal_error" },

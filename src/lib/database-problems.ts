@@ -20,7 +20,8 @@ export const SQLSTATE_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
   "08": "unavailable", // connection exception
   "40001": "unavailable", // serialization failure
   "40P01": "unavailable", // deadlock detected
-  "53300": "unavailable", // too many connections
+  "25006": "unavailable", // read only: a standby, or a full disk on hosted
+  "53": "unavailable", // insufficient resources: connections, memory, disk
   "55P03": "unavailable", // lock not available
   "57014": "unavailable", // statement timeout
   "57P01": "unavailable", // the server shuts down

@@ -713,14 +713,14 @@ isOneToOne: false
                   ]
                 },"organizations": {
                   Row: {
-                    "calls_per_minute": number,"cancellation_notice_hours": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"requires_mfa": boolean,"time_zone": string,"updated_at": string,"updated_by": string | null,"waitlist_offer_minutes": number
+                    "calls_per_minute": number,"cancellation_notice_hours": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"requires_mfa": boolean,"time_zone": string,"total_calls_per_minute": number,"updated_at": string,"updated_by": string | null,"waitlist_offer_minutes": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"requires_mfa"?: boolean,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
+                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at": string,"created_by"?: string | null,"id"?: string,"name": string,"requires_mfa"?: boolean,"time_zone": string,"total_calls_per_minute"?: number,"updated_at": string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
                   }
                   Update: {
-                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"requires_mfa"?: boolean,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
+                    "calls_per_minute"?: number,"cancellation_notice_hours"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"requires_mfa"?: boolean,"time_zone"?: string,"total_calls_per_minute"?: number,"updated_at"?: string,"updated_by"?: string | null,"waitlist_offer_minutes"?: number
                   }
                   Relationships: [
                     
@@ -1099,14 +1099,14 @@ isOneToOne: false
                   ]
                 },"session_holds": {
                   Row: {
-                    "batch_key": string,"buffer_after_minutes": number,"buffer_before_minutes": number,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"expires_at": string,"group_id": string | null,"id": string,"occurrence_start": string | null,"organization_id": string,"room_id": string | null,"series_id": string | null,"service_id": string,"session_id": string | null,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"waitlist_entry_id": string | null
+                    "batch_key": string,"buffer_after_minutes": number,"buffer_before_minutes": number,"client_id": string,"client_lane": number,"created_at": string,"created_by": string | null,"end_time": string,"expires_at": string,"group_id": string | null,"id": string,"occurrence_start": string | null,"open_offer_to": string | null,"organization_id": string,"room_id": string | null,"series_id": string | null,"service_id": string,"session_id": string | null,"slot_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"takes_every_lane": boolean,"team_id": string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by": string | null,"waitlist_entry_id": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "batch_key": string,"buffer_after_minutes": number,"buffer_before_minutes": number,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"expires_at": string,"group_id"?: string | null,"id"?: string,"occurrence_start"?: string | null,"organization_id": string,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"session_id"?: string | null,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"waitlist_entry_id"?: string | null
+                    "batch_key": string,"buffer_after_minutes": number,"buffer_before_minutes": number,"client_id": string,"client_lane": number,"created_at": string,"created_by"?: string | null,"end_time": string,"expires_at": string,"group_id"?: string | null,"id"?: string,"occurrence_start"?: string | null,"open_offer_to"?: never,"organization_id": string,"room_id"?: string | null,"series_id"?: string | null,"service_id": string,"session_id"?: string | null,"slot_id"?: never,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"takes_every_lane": boolean,"team_id"?: string | null,"therapist_id": string,"time_zone": string,"updated_at": string,"updated_by"?: string | null,"waitlist_entry_id"?: string | null
                   }
                   Update: {
-                    "batch_key"?: string,"buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"expires_at"?: string,"group_id"?: string | null,"id"?: string,"occurrence_start"?: string | null,"organization_id"?: string,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"session_id"?: string | null,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"waitlist_entry_id"?: string | null
+                    "batch_key"?: string,"buffer_after_minutes"?: number,"buffer_before_minutes"?: number,"client_id"?: string,"client_lane"?: number,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"expires_at"?: string,"group_id"?: string | null,"id"?: string,"occurrence_start"?: string | null,"open_offer_to"?: never,"organization_id"?: string,"room_id"?: string | null,"series_id"?: string | null,"service_id"?: string,"session_id"?: string | null,"slot_id"?: never,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"takes_every_lane"?: boolean,"team_id"?: string | null,"therapist_id"?: string,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null,"waitlist_entry_id"?: string | null
                   }
                   Relationships: [
                     {
@@ -1640,6 +1640,9 @@ isOneToOne: false
 "choose_organization":
 { Args: { "organization": string }; Returns: undefined
                            },
+"claim_insights":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "claim_webhook_deliveries":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1662,6 +1665,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "create_billing_batch":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"create_calendar_feed":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "create_service_account":
@@ -1780,6 +1786,12 @@ isOneToOne: false
 "read_billing_batch":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"read_calendar":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_calendar_feeds":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "read_cancellations":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1790,6 +1802,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "read_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"read_insights":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "read_missing_notes":
@@ -1816,6 +1831,9 @@ isOneToOne: false
 "rebill_case":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"record_insights":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "record_webhook_attempt":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
@@ -1829,6 +1847,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "request_document":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"revoke_calendar_feed":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "revoke_service_account":
@@ -1850,6 +1871,9 @@ isOneToOne: false
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "save_coverage":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
+"save_insights":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
 "save_note":

@@ -24,7 +24,7 @@ export class HoldfastError<C extends ProblemCode = ProblemCode> extends Error {
   readonly status: number;
   /** Seconds after which trying again makes sense, or null when the answer does not say. */
   readonly retryAfter: number | null;
-  /** The X-Request-Id of the answer, to be quoted in a report; null when no answer came. */
+  /** The X-Request-Id of a function's answer, to be quoted in a report; null when none came, and of an RPC. */
   readonly requestId: string | null;
 
   constructor(problem: AppProblem<C>, options: { cause?: unknown; requestId?: string | null } = {}) {

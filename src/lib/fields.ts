@@ -18,7 +18,13 @@ const MAX_FIELD_ERRORS = 20;
 const UNPRINTABLE = /[\p{Cs}\p{Cc}]/u;
 
 export const guid = z.guid();
-export const instant = z.iso.datetime({ offset: true });
+export const instant = z.iso.datetime({
+  offset: true,
+  error: ({ code }) =>
+    code === "invalid_format"
+      ? "Must be ISO 8601 with seconds and offset: 2027-03-14T09:30:00-07:00."
+      : undefined,
+});
 // Minutes east of UTC. Zones are within 16 hours of UTC; what else is wrong with an offset, the database says.
 export const offset = z.int().min(-1_440).max(1_440);
 export const timeZone = z

@@ -29,6 +29,7 @@ export const PERMISSIONS = [
   "manage_authorizations",
   "manage_availability",
   "manage_billing",
+  "manage_insights",
   "manage_roles",
   "manage_service_accounts",
   "manage_therapists",

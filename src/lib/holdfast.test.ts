@@ -103,6 +103,24 @@ describe("createHoldfast", () => {
     expect(new Set(keys).size).toBe(1);
   });
 
+  it("repeats nothing that would show a second secret, or break glass twice", async () => {
+    const { access, calendar, partners, webhooks } = createHoldfast(supabase);
+    const [organizationId, accountId, endpointId] = [CLIENT_ID, CLIENT_ID, CLIENT_ID];
+    for (const call of [
+      () => access.breakGlass({ organizationId, reason: "A fire in the server room" }),
+      () => calendar.createCalendarFeed({ organizationId }),
+      () => partners.createServiceAccount({ organizationId, name: "Northside", scopes: [] }),
+      () => partners.rotateServiceAccountToken({ accountId }),
+      () => webhooks.rotateWebhookSecret({ organizationId, endpointId }),
+      () => webhooks.saveWebhookEndpoint({ organizationId, url: "https://example.com/hook" }),
+    ]) {
+      failures = ["broken"];
+      keys = [];
+      await expect(call(), String(call)).rejects.toMatchObject({ code: "unavailable" });
+      expect(keys, String(call)).toHaveLength(1);
+    }
+  });
+
   it("gives up after the attempts that it was made with, or that the call asks for", async () => {
     failures = Array.from({ length: 9 }, () => 503);
     const { sessions } = createHoldfast(supabase, { maxAttempts: 2 });

@@ -1,6 +1,12 @@
 /**
  * Holdfast for apps: hold, confirm and cancel sessions; the contracts, errors, time zones and units that go with it.
  */
+export {
+  type BreakGlassRequest,
+  type BrokenGlass,
+  breakGlass,
+  chooseOrganization,
+} from "./access-client.ts";
 export { MAX_ACCESS_PAGE } from "./access-report.ts";
 export {
   type AccessAlert,
@@ -33,6 +39,14 @@ export {
   startSession,
   type VisitLocation,
 } from "./attendance-client.ts";
+export {
+  type AuditEvent,
+  type AuditEventsRequest,
+  type DeniedAttempt,
+  type DeniedAttemptsRequest,
+  listAuditEvents,
+  listDeniedAttempts,
+} from "./audit-trail-client.ts";
 export {
   type Authorization,
   type AuthorizationAlert,
@@ -79,8 +93,23 @@ export {
   type VoidCaseRequest,
   voidCase,
 } from "./billing-client.ts";
+export { calendarFeedUrl } from "./calendar-feeds.ts";
+export {
+  type CalendarFeed,
+  type CalendarFeeds,
+  type CalendarFeedsRequest,
+  type CreateCalendarFeedRequest,
+  type CreatedCalendarFeed,
+  createCalendarFeed,
+  listCalendarFeeds,
+  type RevokeCalendarFeedRequest,
+  type RevokedCalendarFeed,
+  revokeCalendarFeed,
+} from "./calendar-feeds-client.ts";
 export type { CallOptions } from "./call.ts";
 export { type Camel, fromWire, type Snake, toWire } from "./casing.ts";
+export type { ChangeOptions, ChangeStatus, ChangeSubscription } from "./change-feed.ts";
+export type { Change, ChangeTarget } from "./changes.ts";
 export {
   type Charge,
   type ChargeInput,
@@ -106,6 +135,8 @@ export {
   type SessionsCancelRequest,
 } from "./client.ts";
 export {
+  type ArchivedClient,
+  archiveClient,
   type ClientPage,
   type ClientRecord,
   type ClientsByIdRequest,
@@ -177,11 +208,20 @@ export {
   type Visitor,
 } from "./guards.ts";
 export { createHoldfast, type Holdfast, type HoldfastOptions } from "./holdfast.ts";
+export {
+  type Insights,
+  type ReadInsightsRequest,
+  readInsights,
+  type SaveInsightsRequest,
+  saveInsights,
+} from "./insights-client.ts";
 export { joinSlot, type SlotJoinRequest } from "./join-client.ts";
 export { type OverriddenMue, type OverrideMueRequest, overrideMue } from "./mue-override-client.ts";
 export { MAX_NOTE_LENGTH, type NoteRequest } from "./notes.ts";
 export {
+  type ClientKey,
   cosignNote,
+  destroyClientKey,
   findNotesToCosign,
   type Note,
   type NoteReadRequest,
@@ -254,6 +294,18 @@ export {
   updateSeries,
 } from "./series-client.ts";
 export { holdCountdown } from "./server-time.ts";
+export {
+  type CreateServiceAccountRequest,
+  createServiceAccount,
+  type IssuedServiceAccountToken,
+  listServiceAccountTokens,
+  type RevokedServiceAccount,
+  type RotateServiceAccountTokenRequest,
+  revokeServiceAccount,
+  rotateServiceAccountToken,
+  type ServiceAccountRequest,
+  type ServiceAccountToken,
+} from "./service-accounts-client.ts";
 export type { TimeRange } from "./time-range.ts";
 export {
   type AcceptedAppointment,

@@ -7,6 +7,7 @@ import { type CallOptions, call } from "./call.ts";
 import { callRpc } from "./call-rpc.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
 import {
+  clientKeySchema,
   type Note as NoteOnTheWire,
   type NoteRequest,
   type NoteWithText as NoteWithTextOnTheWire,
@@ -31,6 +32,9 @@ export type SummaryReleaseRequest = Camel<Omit<Action<"release_summary">, "actio
 export type NotesToCosignRequest = Camel<z.input<typeof notesToCosignRequestSchema>>;
 /** The notes of a page, the longest waiting first; with `hasMore`, ask again with the last one's id as `afterNoteId`. */
 export type NotesToCosign = Camel<z.output<typeof notesToCosignSchema>>;
+
+/** The key of a client's notes: still `active`, and who proposed to destroy it; or `destroyed`. */
+export type ClientKey = Camel<z.output<typeof clientKeySchema>>;
 
 /** A note without its text. */
 export type Note = Camel<NoteOnTheWire>;
@@ -128,6 +132,20 @@ export async function releaseSummary(
   options: CallOptions = {},
 ): Promise<Note> {
   return act(supabase, { action: "release_summary", ...request }, options);
+}
+
+/**
+ * Proposes to destroy the key of a client's notes; called by another admin within 24 hours, destroys it. No note under it can be
+ * read again.
+ *
+ * @throws HoldfastError `forbidden`, `not_found`; and what every call may meet.
+ */
+export async function destroyClientKey(
+  supabase: SupabaseClient,
+  request: { clientId: string },
+  options: CallOptions = {},
+): Promise<ClientKey> {
+  return fromWire(await callRpc(supabase, "destroy_client_key", toWire(request), clientKeySchema, options));
 }
 
 /** One action on a note, and the note as it is after it. */

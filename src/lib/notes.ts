@@ -110,3 +110,14 @@ export const notesToCosignSchema = z.object({
 export type NoteRequest = z.input<typeof noteRequestSchema>;
 export type Note = z.output<typeof noteSchema>;
 export type NoteWithText = z.output<typeof noteWithTextSchema>;
+
+export const destroyClientKeyRequestSchema = z.strictObject({ client_id: guid });
+/** Of one that is destroyed, when; of one that is only proposed, by whom: the second admin destroys it. */
+export const clientKeySchema = z.object({
+  client_id: z.guid(),
+  key_id: z.guid(),
+  status: z.enum(["active", "destroyed"]),
+  proposed_by: z.guid().nullable(),
+  proposed_at: instant.nullable(),
+  destroyed_at: instant.nullable(),
+});

@@ -42,7 +42,9 @@ export async function findOpenTimes(
   );
   const { offsetMinutes } = await import("./timezone.ts");
   const open = (therapistId: string, startTime: string): OpenTime => {
-    const endTime = new Date(Date.parse(startTime) + data.duration_minutes * 60_000).toISOString();
+    const end = new Date(Date.parse(startTime) + data.duration_minutes * 60_000);
+    // As the server writes instants: whole seconds, and the offset in figures.
+    const endTime = end.toISOString().replace(".000Z", "+00:00");
     return {
       therapistId,
       startTime,

@@ -49,12 +49,16 @@ export async function saveWebhookEndpoint(
   options: CallOptions = {},
 ): Promise<SavedWebhookEndpoint> {
   return fromWire(
-    await callRpc(supabase, "save_webhook_endpoint", toWire(request), savedWebhookEndpointSchema, options),
+    await callRpc(supabase, "save_webhook_endpoint", toWire(request), savedWebhookEndpointSchema, {
+      ...options,
+      maxAttempts: 1,
+    }),
   );
 }
 
 /**
- * Makes a new secret, shown this once; the one before it signs along for `overlapHours`.
+ * Makes a new secret, shown this once, so the call is not repeated by itself; the one before it signs along for
+ * `overlapHours`.
  *
  * @throws HoldfastError `forbidden`, `not_found`, `validation_failed`; and what every call may meet.
  */
@@ -64,7 +68,10 @@ export async function rotateWebhookSecret(
   options: CallOptions = {},
 ): Promise<RotatedWebhookSecret> {
   return fromWire(
-    await callRpc(supabase, "rotate_webhook_secret", toWire(request), rotatedWebhookSecretSchema, options),
+    await callRpc(supabase, "rotate_webhook_secret", toWire(request), rotatedWebhookSecretSchema, {
+      ...options,
+      maxAttempts: 1,
+    }),
   );
 }
 

@@ -111,16 +111,18 @@ returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+  caller constant uuid := auth.uid();
 begin
   if tg_op = 'INSERT' then
     new.created_at := pg_catalog.clock_timestamp();
-    new.created_by := (select auth.uid());
+    new.created_by := caller;
   else
     new.created_at := old.created_at;
     new.created_by := old.created_by;
   end if;
   new.updated_at := pg_catalog.clock_timestamp();
-  new.updated_by := (select auth.uid());
+  new.updated_by := caller;
 
   if tg_argv[0] = 'status' then
     if tg_op = 'INSERT' then

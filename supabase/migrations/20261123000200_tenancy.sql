@@ -13,6 +13,7 @@ create table public.organizations (
   time_zone text not null references app.time_zones (name),
   requires_mfa boolean not null default false,
   calls_per_minute integer not null default 300,
+  total_calls_per_minute integer not null default 6000,
   cancellation_notice_hours integer not null default 24,
   waitlist_offer_minutes integer not null default 120,
   created_at timestamptz not null,
@@ -21,12 +22,15 @@ create table public.organizations (
   updated_by uuid,
   constraint organizations_name_length check (length(name) between 1 and 200),
   constraint organizations_calls_per_minute_range check (calls_per_minute between 1 and 100000),
+  constraint organizations_total_calls_per_minute_range check (total_calls_per_minute between 1 and 1000000),
   constraint organizations_cancellation_notice_range check (cancellation_notice_hours between 0 and 336),
   constraint organizations_waitlist_offer_range check (waitlist_offer_minutes between 5 and 2880)
 );
 comment on table public.organizations is 'A clinic: the tenant. Every tenant row names its organization.';
 comment on column public.organizations.requires_mfa is 'When true, booking demands a second factor (aal2) from everybody.';
 comment on column public.organizations.calls_per_minute is 'Calls of booking operations allowed per user and minute.';
+comment on column public.organizations.total_calls_per_minute is
+  'Calls allowed per minute to all users and service accounts of the clinic together, so that none starves the others.';
 comment on column public.organizations.cancellation_notice_hours is
   'A session cancelled by its therapist or client with less notice is a late cancellation.';
 comment on column public.organizations.waitlist_offer_minutes is 'How long a time that came free is held for who waits for it.';
@@ -133,6 +137,7 @@ insert into public.role_permissions (role, permission) values
   ('admin', 'manage_billing'),
   ('admin', 'override_authorization'),
   ('admin', 'archive_clients'),
+  ('admin', 'manage_insights'),
   ('admin', 'manage_roles'),
   ('admin', 'manage_service_accounts'),
   ('admin', 'manage_webhooks'),
@@ -357,8 +362,12 @@ grant
 on public.user_roles to authenticated;
 grant select on public.roles, public.role_permissions to authenticated;
 grant select,
-  insert (id, name, time_zone, requires_mfa, calls_per_minute, cancellation_notice_hours, waitlist_offer_minutes),
-  update (name, time_zone, requires_mfa, calls_per_minute, cancellation_notice_hours, waitlist_offer_minutes)
+  insert (
+    id, name, time_zone, requires_mfa, calls_per_minute, total_calls_per_minute, cancellation_notice_hours,
+    waitlist_offer_minutes),
+  update (
+    name, time_zone, requires_mfa, calls_per_minute, total_calls_per_minute, cancellation_notice_hours,
+    waitlist_offer_minutes)
 on public.organizations to service_role;
 grant
   insert (organization_id, user_id, role, kind, reason, granted_by, expires_at),

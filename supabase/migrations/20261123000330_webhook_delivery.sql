@@ -37,7 +37,7 @@ begin
   with due as (
     select delivery.id
     from app.webhook_deliveries delivery
-    where delivery.status = 'pending' and delivery.next_attempt_at <= clock_timestamp()
+    where delivery.status = 'pending' and delivery.next_attempt_at <= (select clock_timestamp())
       and (only_organization is null or delivery.organization_id = only_organization)
       and exists (
         select from app.webhook_endpoints endpoint where endpoint.id = delivery.endpoint_id and endpoint.status = 'active')

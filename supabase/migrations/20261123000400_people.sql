@@ -94,8 +94,9 @@ create table public.care_team_assignments (
 comment on table public.care_team_assignments is
   'Therapist x client x team role, from starts_on to ends_on inclusive, in the organization''s zone. '
   'Sessions are booked only between members of a care team.';
-create index care_team_assignments_therapist_idx on public.care_team_assignments (organization_id, therapist_id);
-create index care_team_assignments_client_idx on public.care_team_assignments (organization_id, client_id);
+create index care_team_assignments_organization_idx on public.care_team_assignments (organization_id);
+create index care_team_assignments_therapist_idx on public.care_team_assignments (therapist_id);
+create index care_team_assignments_client_idx on public.care_team_assignments (client_id);
 select app.add_stamps('public.care_team_assignments');
 
 create table public.supervisions (
@@ -121,7 +122,7 @@ create table public.supervisions (
 comment on table public.supervisions is
   'Who supervises whose work, from starts_on to ends_on inclusive. Both are therapists of the organization.';
 create index supervisions_supervisor_idx on public.supervisions (organization_id, supervisor_id);
-create index supervisions_therapist_idx on public.supervisions (organization_id, therapist_id);
+create index supervisions_therapist_idx on public.supervisions (therapist_id);
 select app.add_stamps('public.supervisions');
 
 create table public.client_guardians (

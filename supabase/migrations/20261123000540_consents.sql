@@ -121,7 +121,7 @@ comment on column public.consent_signatures.ip_address is 'PHI: where the signer
 comment on column public.consent_signatures.user_agent is 'PHI: the signer''s device.';
 comment on column public.consent_signatures.termination_reason is 'PHI: free text.';
 comment on column public.consent_signatures.body_digest is 'SHA-256 of the form as it was signed: app.form_digest.';
-create index consent_signatures_client_idx on public.consent_signatures (organization_id, client_id);
+create index consent_signatures_client_idx on public.consent_signatures (client_id);
 create index consent_signatures_form_idx on public.consent_signatures (organization_id, form_id);
 create unique index consent_signatures_one_live_idx on public.consent_signatures (client_id, form_code)
   where terminated_at is null;

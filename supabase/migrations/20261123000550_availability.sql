@@ -44,7 +44,8 @@ comment on table public.therapist_availability is
   'Weekly hours of a therapist, by the wall clock of time_zone, from effective_from to effective_until inclusive.';
 comment on column public.therapist_availability.weekday is 'ISO 8601: 1 is Monday, 7 is Sunday.';
 comment on column public.therapist_availability.local_end is 'Up to 24:00. A night shift is two rows.';
-create index therapist_availability_therapist_idx on public.therapist_availability (organization_id, therapist_id);
+create index therapist_availability_organization_idx on public.therapist_availability (organization_id);
+create index therapist_availability_therapist_idx on public.therapist_availability (therapist_id);
 select app.add_stamps('public.therapist_availability');
 
 create table public.client_preferred_hours (
@@ -108,7 +109,7 @@ comment on table public.availability_exceptions is
   'What differs from the weekly hours: a therapist''s time off or extra hours, the organization''s holidays. Cancelled, '
   'never deleted. Time off claims its time in the ledger; holidays and extra hours change what is available.';
 comment on column public.availability_exceptions.note is 'PHI: free text, may tell of a person''s health.';
-create index availability_exceptions_therapist_idx on public.availability_exceptions (organization_id, therapist_id, start_time);
+create index availability_exceptions_therapist_idx on public.availability_exceptions (therapist_id, start_time);
 create index availability_exceptions_holiday_idx on public.availability_exceptions (organization_id, start_time)
   where kind = 'holiday';
 select app.add_stamps('public.availability_exceptions', 'status');
@@ -325,7 +326,7 @@ create policy "those who work see holidays, caseloads and schedulers time off" o
   using (
     therapist_id = any ((select app.caseload_therapist_ids())::uuid[])
     or organization_id = any ((select app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))::uuid[])
-    or (therapist_id is null
+    or (kind = 'holiday'
       and organization_id = any ((select app.org_ids_with_role('therapist', 'supervisor'))::uuid[]))
   );
 

@@ -29,7 +29,9 @@ create table public.calendar_claims (
     and not lower_inf(during) and not upper_inf(during)),
   constraint calendar_claims_no_overlap exclude using gist (
     subject_id with =, lane with =, during with &&, slot_id with <>)
-) with (fillfactor = 85);
+)
+-- Room for the one update of every claim, where its hold is confirmed: of a batch, all in one transaction.
+with (fillfactor = 50);
 comment on table public.calendar_claims is
   'Every claim on anybody''s time: one row per claim and subject. Kept by triggers on the rows that claim time.';
 comment on column public.calendar_claims.lane is
@@ -55,17 +57,16 @@ returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  subject_key bigint;
 begin
-  for subject_key in
-    select distinct uuid_hash_extended(subject.id, 0) as key
-    from unnest(subject_ids) as subject (id)
-    where subject.id is not null
+  perform pg_advisory_xact_lock(subject.key)
+  from (
+    select distinct uuid_hash_extended(wanted.id, 0) as key
+    from unnest(subject_ids) as wanted (id)
+    where wanted.id is not null
     order by key
-  loop
-    perform pg_advisory_xact_lock(subject_key);
-  end loop;
+    -- A fence: the locks are taken of what is sorted.
+    offset 0
+  ) subject;
 end
 $$;
 comment on function app.lock_subjects is
@@ -93,42 +94,56 @@ create type app.booking as (
   service_id uuid
 );
 
+-- A row of the ledger that is to be. A type of its own: for an array of the table's, every query copies the constraints.
+create type app.claim as (
+  claim_id uuid,
+  subject_id uuid,
+  lane smallint,
+  subject_kind text,
+  organization_id uuid,
+  during tstzrange,
+  slot_id uuid,
+  kind text,
+  expires_at timestamptz,
+  part smallint
+);
+
 -- Every booking asks these several times. They are plpgsql because it keeps its plans, and arrays because an
 -- expression without a query costs next to nothing.
 
 create function app.claims_of(booking app.booking, claim_id uuid, kind text, expires_at timestamptz)
-returns public.calendar_claims[]
+returns app.claim[]
 language plpgsql
 immutable
 set search_path = ''
 as $$
 declare
   during tstzrange := tstzrange(booking.start_time, booking.end_time);
-  claims public.calendar_claims[] := array[
+  claims app.claim[] := array[
     row(claim_id, booking.therapist_id, 0, 'therapist', booking.organization_id, during, booking.slot_id, kind,
       expires_at, 0),
     row(claim_id, booking.client_id, booking.client_lane, 'client', booking.organization_id, during, booking.slot_id,
       kind, expires_at, 0)
-  ]::public.calendar_claims[];
+  ]::app.claim[];
   buffers tstzrange[] := array[
     tstzrange(booking.start_time - make_interval(mins => booking.buffer_before_minutes), booking.start_time),
     tstzrange(booking.end_time, booking.end_time + make_interval(mins => booking.buffer_after_minutes))];
 begin
   if booking.takes_every_lane then
     claims := claims || row(claim_id, booking.client_id, 1 - booking.client_lane, 'client', booking.organization_id,
-      during, booking.slot_id, kind, expires_at, 0)::public.calendar_claims;
+      during, booking.slot_id, kind, expires_at, 0)::app.claim;
   end if;
   if booking.room_id is not null then
     claims := claims || row(claim_id, booking.room_id, 0, 'room', booking.organization_id, during, booking.slot_id,
-      kind, expires_at, 0)::public.calendar_claims;
+      kind, expires_at, 0)::app.claim;
   end if;
   for side in 1..2 loop
     if not isempty(buffers[side]) then
       claims := claims || row(claim_id, booking.therapist_id, 0, 'therapist', booking.organization_id, buffers[side],
-        booking.slot_id, 'buffer', expires_at, side)::public.calendar_claims;
+        booking.slot_id, 'buffer', expires_at, side)::app.claim;
       if booking.room_id is not null then
         claims := claims || row(claim_id, booking.room_id, 0, 'room', booking.organization_id, buffers[side],
-          booking.slot_id, 'buffer', expires_at, side)::public.calendar_claims;
+          booking.slot_id, 'buffer', expires_at, side)::app.claim;
       end if;
     end if;
   end loop;
@@ -138,27 +153,6 @@ $$;
 comment on function app.claims_of is
   'The claims that a booking makes: on its therapist, its client (in both lanes where the payer bars concurrency), '
   'perhaps a room, and the buffers of therapist and room.';
-
-create function app.blocking_claims(wanted public.calendar_claims)
-returns setof public.calendar_claims
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  return query
-    select
-      claim.claim_id, claim.subject_id, claim.lane, claim.subject_kind, claim.organization_id, claim.during,
-      claim.slot_id, claim.kind, claim.expires_at, claim.part
-    from public.calendar_claims claim
-    where claim.subject_id = wanted.subject_id
-      and claim.lane = wanted.lane
-      and claim.during && wanted.during
-      and claim.slot_id <> wanted.slot_id
-      and (claim.expires_at is null or claim.expires_at > clock_timestamp());
-end
-$$;
-comment on function app.blocking_claims is 'The live claims that stand in the way of a wanted one.';
 
 create function app.unclaimed_time(subject uuid, of_lane smallint, within tstzrange, ignoring uuid[] default '{}')
 returns tstzmultirange
@@ -184,14 +178,53 @@ comment on function app.unclaimed_time is
 -- Writing
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.write_claims(desired public.calendar_claims[])
+create function app.add_claims(desired app.claim[], there integer default 0)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  added integer;
+begin
+  -- A plain insert would wait inside the exclusion constraint, and callers that wait there deadlock. So the
+  -- insert skips what conflicts, and a claim that is missing when no expired hold is in the way is the conflict.
+  for attempt in 1..2 loop
+    insert into public.calendar_claims (
+      claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind, expires_at, part)
+    select
+      want.claim_id, want.subject_id, want.lane, want.subject_kind, want.organization_id, want.during,
+      want.slot_id, want.kind, want.expires_at, want.part
+    from unnest(desired) want
+    where not exists (
+      select
+      from public.calendar_claims claim
+      where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
+        and claim.part = want.part)
+    order by want.subject_id, want.lane, lower(want.during)
+    on conflict do nothing;
+    get diagnostics added = row_count;
+    there := there + added;
+    if there = cardinality(desired) then
+      return;
+    end if;
+    perform app.expire_holds_in_the_way(desired);
+  end loop;
+  raise exception using
+    errcode = 'exclusion_violation',
+    schema = 'public', table = 'calendar_claims', constraint = 'calendar_claims_no_overlap',
+    message = 'conflicting claim violates exclusion constraint "calendar_claims_no_overlap"';
+end
+$$;
+comment on function app.add_claims is
+  'Adds those of the desired claims that the ledger does not have, or raises 23P01. there: how many of them it has.';
+
+create function app.write_claims(desired app.claim[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
   turned integer;
-  added integer;
 begin
   -- A claim whose time stays as it is conflicts with nothing: the usual way of a hold that is confirmed. `is not
   -- distinct from`, so that the claim is found by its key: the constraint's index takes ten times as long.
@@ -210,40 +243,13 @@ begin
   using unnest(desired) want
   where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
     and claim.part = want.part and (claim.during <> want.during or claim.slot_id <> want.slot_id);
-
-  -- A plain insert would wait inside the exclusion constraint, and callers that wait there deadlock. So the
-  -- insert skips what conflicts, and a claim that is missing when no expired hold is in the way is the conflict.
-  for attempt in 1..2 loop
-    insert into public.calendar_claims (
-      claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind, expires_at, part)
-    select
-      want.claim_id, want.subject_id, want.lane, want.subject_kind, want.organization_id, want.during,
-      want.slot_id, want.kind, want.expires_at, want.part
-    from unnest(desired) want
-    where not exists (
-      select
-      from public.calendar_claims claim
-      where claim.claim_id = want.claim_id and claim.subject_id = want.subject_id and claim.lane = want.lane
-        and claim.part = want.part)
-    order by want.subject_id, want.lane, lower(want.during)
-    on conflict do nothing;
-    get diagnostics added = row_count;
-    turned := turned + added;
-    if turned = cardinality(desired) then
-      return;
-    end if;
-    perform app.expire_holds_in_the_way(desired);
-  end loop;
-  raise exception using
-    errcode = 'exclusion_violation',
-    schema = 'public', table = 'calendar_claims', constraint = 'calendar_claims_no_overlap',
-    message = 'conflicting claim violates exclusion constraint "calendar_claims_no_overlap"';
+  perform app.add_claims(desired, turned);
 end
 $$;
 comment on function app.write_claims is
   'Makes the ledger hold the desired claims: turns or moves those it has and adds the others, or raises 23P01.';
 
-create function app.free_claims(claim_ids uuid[], of_hold boolean, except_claims public.calendar_claims[])
+create function app.free_claims(claim_ids uuid[], of_hold boolean, except_claims app.claim[])
 returns void
 language plpgsql
 set search_path = ''
@@ -263,7 +269,7 @@ comment on function app.free_claims is
   'Frees the time of claims that expire, or of claims that do not. A hold that was confirmed frees nothing: its claims '
   'are a session''s by then.';
 
-create function app.replace_claims(claim_ids uuid[], of_hold boolean, desired public.calendar_claims[])
+create function app.replace_claims(claim_ids uuid[], of_hold boolean, desired app.claim[])
 returns void
 language plpgsql
 set search_path = ''

@@ -63,8 +63,8 @@ comment on column public.session_series.local_start is 'Wall clock of time_zone:
 comment on column public.session_series.exdates is
   'Occurrences, by their local start, that the rule names and that are not to be booked: left out, skipped or cancelled.';
 comment on column public.session_series.continues_series_id is 'The series whose rest this one took over when it was edited.';
-create index session_series_therapist_idx on public.session_series (organization_id, therapist_id);
-create index session_series_client_idx on public.session_series (organization_id, client_id);
+create index session_series_therapist_idx on public.session_series (therapist_id);
+create index session_series_client_idx on public.session_series (client_id);
 create index session_series_service_idx on public.session_series (organization_id, service_id);
 create index session_series_continues_idx on public.session_series (organization_id, continues_series_id)
   where continues_series_id is not null;

@@ -36,7 +36,7 @@ create table public.waitlist_entries (
 );
 comment on table public.waitlist_entries is
   'A client who waits for a time of a service, with a therapist or any of the care team, first come first served.';
-create index waitlist_entries_client_idx on public.waitlist_entries (organization_id, client_id);
+create index waitlist_entries_client_idx on public.waitlist_entries (client_id);
 create index waitlist_entries_service_idx on public.waitlist_entries (organization_id, service_id);
 create index waitlist_entries_therapist_idx on public.waitlist_entries (organization_id, therapist_id);
 create unique index waitlist_entries_one_waiting_idx on public.waitlist_entries (client_id, service_id)
@@ -68,8 +68,9 @@ create table public.waitlist_times (
 comment on table public.waitlist_times is
   'When a waiting client could come: weekly hours by the wall clock of the entry''s zone.';
 comment on column public.waitlist_times.weekday is 'ISO 8601: 1 is Monday, 7 is Sunday.';
-create index waitlist_times_entry_idx on public.waitlist_times (organization_id, entry_id);
-create index waitlist_times_client_idx on public.waitlist_times (organization_id, client_id);
+create index waitlist_times_organization_idx on public.waitlist_times (organization_id);
+create index waitlist_times_entry_idx on public.waitlist_times (entry_id);
+create index waitlist_times_client_idx on public.waitlist_times (client_id);
 select app.add_stamps('public.waitlist_times');
 
 alter table public.waitlist_entries enable row level security;

@@ -23,28 +23,29 @@ set search_path = ''
 as $$
 declare
   -- Who and when is what the event itself says; slots and claims are the ledger's own.
-  left_out constant text[] := '{id,organization_id,version,created_at,created_by,updated_at,updated_by,status_changed_at,status_changed_by,slot_id,claim_id}';
+  left_out constant text[] := '{id,organization_id,version,created_at,created_by,updated_at,updated_by,status_changed_at,status_changed_by,slot_id,claim_id,open_offer_to}';
   withheld constant text[] := app.withheld_from_events();
-  changed text[];
+  was jsonb;
+  became jsonb;
+  hidden jsonb;
 begin
   if num_nulls(before, after) = 1 then
     return jsonb_build_object(
       case when before is null then 'after' else 'before' end,
       jsonb_strip_nulls(coalesce(before, after) - left_out - withheld));
   end if;
-  changed := array(
-    select now.key
-    from jsonb_each(after - left_out) now
-    where now.value <> before -> now.key);
-  if changed = '{}' then
+  select
+    jsonb_object_agg(now.key, before -> now.key) filter (where not now.key = any (withheld)),
+    jsonb_object_agg(now.key, now.value) filter (where not now.key = any (withheld)),
+    jsonb_agg(now.key) filter (where now.key = any (withheld))
+  into was, became, hidden
+  from jsonb_each(after - left_out) now
+  where now.value <> before -> now.key;
+  if num_nonnulls(was, hidden) = 0 then
     return null;
   end if;
-  return jsonb_build_object(
-      'before', (select jsonb_object_agg(named, before -> named) from unnest(changed) named where not named = any (withheld)),
-      'after', (select jsonb_object_agg(named, after -> named) from unnest(changed) named where not named = any (withheld)))
-    || case when changed && withheld
-      then jsonb_build_object('withheld', array(select named from unnest(changed) named where named = any (withheld)))
-      else '{}' end;
+  return jsonb_build_object('before', was, 'after', became)
+    || case when hidden is null then '{}' else jsonb_build_object('withheld', hidden) end;
 end
 $$;
 comment on function app.change_details is

@@ -18,8 +18,9 @@ as $$
 declare
   buffer app.buffer;
 begin
-  if tg_op = 'INSERT' or new.service_id <> old.service_id then
-    -- An unknown service is refused by its foreign key, not by a lane that is missing.
+  -- A session brings the lane of its hold, whose foreign key keeps the service's as it is; a wrong one is refused by its own.
+  if new.client_lane is null or tg_op = 'UPDATE' and new.service_id <> old.service_id then
+    -- So is an unknown service, and not by a lane that is missing.
     new.client_lane := coalesce(
       (select service.client_lane
         from public.services service
@@ -93,7 +94,7 @@ $$;
 comment on function app.booking_of_session is 'What a session takes of the calendar.';
 
 create function app.claims_of_hold(hold public.session_holds)
-returns public.calendar_claims[]
+returns app.claim[]
 language plpgsql
 immutable
 set search_path = ''
@@ -108,7 +109,7 @@ $$;
 comment on function app.claims_of_hold is 'What a hold claims: nothing once it has ended.';
 
 create function app.claims_of_exception(exception public.availability_exceptions)
-returns public.calendar_claims[]
+returns app.claim[]
 language plpgsql
 immutable
 set search_path = ''
@@ -119,13 +120,13 @@ begin
   end if;
   return array[row(
     exception.id, exception.therapist_id, 0, 'therapist', exception.organization_id,
-    tstzrange(exception.start_time, exception.end_time), exception.id, 'time_off', null, 0)::public.calendar_claims];
+    tstzrange(exception.start_time, exception.end_time), exception.id, 'time_off', null, 0)::app.claim];
 end
 $$;
 comment on function app.claims_of_exception is 'What time off claims; holidays and extra hours claim nothing.';
 
 create function app.claims_of_session(session public.sessions)
-returns public.calendar_claims[]
+returns app.claim[]
 language plpgsql
 immutable
 set search_path = ''
@@ -190,10 +191,10 @@ set enable_seqscan = off
 as $$
 declare
   changed uuid[];
-  desired public.calendar_claims[];
+  desired app.claim[];
 begin
   if tg_op = 'INSERT' then
-    perform app.write_claims(array(
+    perform app.add_claims(array(
       select claim from new_rows hold cross join lateral unnest(app.claims_of_hold(hold)) claim));
     insert into audit.events (organization_id, action, table_name, row_id, details)
     select hold.organization_id, 'hold.created', 'session_holds', hold.id, app.change_details(null, to_jsonb(hold))
@@ -204,6 +205,9 @@ begin
   end if;
 
   if tg_op = 'UPDATE' then
+    if not exists (select from new_rows) then
+      return null;
+    end if;
     -- Grouped, not joined: the plan is kept from a call that changed one row, and joins by reading all for each.
     changed := array(
       select version.id
@@ -297,7 +301,7 @@ set enable_seqscan = off
 as $$
 declare
   changed uuid[];
-  desired public.calendar_claims[];
+  desired app.claim[];
 begin
   if tg_op = 'INSERT' then
     perform app.write_claims(array(
@@ -313,6 +317,9 @@ begin
   end if;
 
   if tg_op = 'UPDATE' then
+    if not exists (select from new_rows) then
+      return null;
+    end if;
     select coalesce(array_agg(before.claim_id), '{}') into changed
     from old_rows before
     join new_rows session on session.id = before.id
@@ -421,7 +428,7 @@ end
 $$;
 comment on function app.expire_holds is 'Ends those of the holds whose time is up: frees their claims, with an audit event.';
 
-create function app.expire_holds_in_the_way(wanted public.calendar_claims[])
+create function app.expire_holds_in_the_way(wanted app.claim[])
 returns void
 language plpgsql
 set search_path = ''
@@ -451,7 +458,8 @@ begin
   return app.expire_holds(array(
     select distinct claim.claim_id
     from public.calendar_claims claim
-    where claim.expires_at <= clock_timestamp()
+    -- Few claims expire, which the planner would not know; a subquery, since what is volatile finds nothing by an index.
+    where claim.expires_at is not null and claim.expires_at <= (select clock_timestamp())
     limit at_most));
 end
 $$;

@@ -59,8 +59,8 @@ comment on column public.session_charges.minutes is 'Minutes that count, before 
 comment on column public.session_charges.credential is 'The therapist''s credential when the charge was first derived for that therapist.';
 comment on column public.session_charges.mue_units is 'Units of the code in the client''s day; null unless they exceed mue_limit.';
 comment on column public.session_charges.override_reason is 'PHI: why more units than the limit were necessary.';
-create index session_charges_therapist_idx on public.session_charges (organization_id, therapist_id);
-create index session_charges_payer_idx on public.session_charges (organization_id, payer_id) where payer_id is not null;
+create index session_charges_therapist_idx on public.session_charges (therapist_id);
+create index session_charges_payer_idx on public.session_charges (payer_id) where payer_id is not null;
 create index session_charges_service_date_idx on public.session_charges (organization_id, service_date);
 select app.add_stamps('public.session_charges');
 
@@ -103,6 +103,8 @@ begin
       app.payer_of(it.organization_id, it.client_id, it.day) as payer
     from unnest(days) it
     join public.organizations clinic on clinic.id = it.organization_id
+    -- A fence: the payer is looked up once a day, and not wherever it is named.
+    offset 0
   ) of_day
   -- offset 0: looked up for each day by client and time, whatever the planner makes of the number of days.
   cross join lateral (
@@ -197,18 +199,17 @@ declare
   actual_days app.client_day[];
 begin
   if tg_op = 'INSERT' then
-    select array_agg(distinct row(
-      session.organization_id, session.client_id, (session.start_time at time zone clinic.time_zone)::date)::app.client_day)
-    into days
+    select
+      array_agg(distinct row(
+        session.organization_id, session.client_id, (session.start_time at time zone clinic.time_zone)::date)::app.client_day),
+      array_agg(distinct row(
+        session.organization_id, session.client_id,
+        (session.actual_start_time at time zone clinic.time_zone)::date)::app.client_day)
+        filter (where session.status = 'completed' and session.actual_start_time is not null)
+    into days, actual_days
     from new_rows session
     join public.organizations clinic on clinic.id = session.organization_id
     where session.status in ('scheduled', 'in_progress', 'completed');
-    select array_agg(distinct row(
-      session.organization_id, session.client_id, (session.actual_start_time at time zone clinic.time_zone)::date)::app.client_day)
-    into actual_days
-    from new_rows session
-    join public.organizations clinic on clinic.id = session.organization_id
-    where session.status = 'completed' and session.actual_start_time is not null;
   else
     -- Not joined, for the reason given at app.keep_ledger_for_holds.
     changed := array(

@@ -190,6 +190,7 @@ create function app.unit_demands(bookings app.booking[])
 returns setof app.unit_demand
 language plpgsql
 stable
+rows 10
 set search_path = ''
 as $$
 begin
@@ -222,6 +223,7 @@ create function app.current_draws(booking_ids uuid[])
 returns setof public.authorization_entries
 language plpgsql
 stable
+rows 10
 set search_path = ''
 as $$
 begin

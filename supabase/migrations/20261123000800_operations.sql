@@ -26,11 +26,23 @@ create index idempotency_keys_expires_at_idx on public.idempotency_keys (expires
 alter table public.idempotency_keys enable row level security;
 
 create table app.call_counts (
-  user_id uuid primary key,
+  user_id uuid not null,
+  organization_id uuid,
   minute timestamptz not null,
-  calls integer not null
+  calls integer not null,
+  exceeded text,
+  constraint call_counts_key unique nulls not distinct (user_id, organization_id),
+  constraint call_counts_exceeded_known check (exceeded in ('own', 'organization'))
 ) with (fillfactor = 50);
-comment on table app.call_counts is 'Calls per user in the current minute, for the rate limit.';
+comment on table app.call_counts is
+  'Calls per user in the current minute, for the rate limits. A row is the caller''s own, so counting makes nobody wait for a '
+  'colleague.';
+comment on column app.call_counts.organization_id is
+  'Whose allowance they use; null for calls that were not admitted, or anybody could use up a clinic''s.';
+comment on column app.call_counts.exceeded is
+  'The limit that a call of this minute went beyond; the refusal is on record then, and the rest of the minute is refused too.';
+-- Only the first call of a minute changes an entry of it; the others change no index at all.
+create index call_counts_organization_id_minute_idx on app.call_counts (organization_id, minute);
 alter table app.call_counts enable row level security;
 
 create function app.refusal(organization uuid, operation text, problem jsonb, client uuid default null)
@@ -74,6 +86,8 @@ begin
       when operation = 'break_glass' then 'user_roles'
       when operation ~ 'service_account' then 'service_accounts'
       when operation ~ 'webhook' then 'webhook_endpoints'
+      when operation ~ '_insights$' then 'insights'
+      when operation ~ '_calendar_feeds?$' then 'calendar_feeds'
     end,
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);
@@ -83,7 +97,7 @@ comment on function app.refusal is
   'Puts a refused call on record (codes and kinds only; of a refused access also whose record, and from where) and wraps its '
   'problem as the answer.';
 
-create function app.rate_limited(minute timestamptz)
+create function app.rate_limited(minute timestamptz, whose text default 'own')
 returns jsonb
 language plpgsql
 stable
@@ -92,43 +106,106 @@ as $$
 begin
   return jsonb_build_object(
     'code', 'rate_limited',
-    'detail', 'Too many calls in this minute.',
+    'detail', case whose
+      when 'organization' then 'Too many calls of your organization in this minute.'
+      else 'Too many calls in this minute.'
+    end,
+    'reason', whose || '_limit',
     'retry_after', ceil(extract(epoch from minute + interval '1 minute' - clock_timestamp())));
 end
 $$;
-comment on function app.rate_limited is 'The problem of a caller whose allowance for the minute is used up.';
+comment on function app.rate_limited is
+  'The problem of a caller whose allowance for the minute is used up, their own or the whole organization''s.';
 
-create function app.count_call(organization uuid, operation text)
+create function app.exceeded_limit(organization uuid, own_calls integer, this_minute timestamptz)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  -- A call beyond somebody's own limit was refused, and takes nothing from the others. What others have begun and not yet ended
+  -- does not show: so many too many may pass.
+  return (
+    select case
+      when own_calls > clinic.calls_per_minute then 'own'
+      when clinic.total_calls_per_minute < (
+        select coalesce(sum(least(counter.calls, clinic.calls_per_minute)), 0)
+        from app.call_counts counter
+        where counter.organization_id = clinic.id and counter.minute = this_minute
+      ) + (
+        select coalesce(sum(least(counter.calls, clinic.calls_per_minute)), 0)
+        from app.partner_call_counts counter
+        where counter.organization_id = clinic.id and counter.minute = this_minute
+      ) then 'organization'
+    end
+    from public.organizations clinic
+    where clinic.id = organization);
+end
+$$;
+comment on function app.exceeded_limit is
+  'The limit of an organization that a caller''s call, counted already, goes beyond: own, organization, or null.';
+
+create function app.count_call(organization uuid, operation text, is_admitted boolean)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
-  allowed integer := coalesce(
-    (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization), 60);
+  whose uuid := case when is_admitted then organization end;
   this_minute timestamptz := date_trunc('minute', clock_timestamp());
   so_far integer;
-  problem jsonb;
+  limit_exceeded text;
 begin
-  insert into app.call_counts as counter (user_id, minute, calls)
-  values (auth.uid(), this_minute, 1)
-  on conflict (user_id) do update
-  set minute = this_minute, calls = case when counter.minute = this_minute then counter.calls + 1 else 1 end
-  returning calls into so_far;
-  if so_far <= allowed then
-    return null;
+  insert into app.call_counts as counter (user_id, organization_id, minute, calls)
+  values (auth.uid(), whose, this_minute, 1)
+  on conflict (user_id, organization_id) do update
+  set minute = this_minute,
+    calls = case when counter.minute = this_minute then counter.calls + 1 else 1 end,
+    exceeded = case when counter.minute = this_minute then counter.exceeded end
+  returning calls, exceeded into so_far, limit_exceeded;
+  -- On record once a minute, so that a flood does not fill the audit trail.
+  if limit_exceeded is not null then
+    return jsonb_build_object('problem', app.rate_limited(this_minute, limit_exceeded));
   end if;
 
-  problem := app.rate_limited(this_minute);
-  -- On record once a minute, so that a flood does not fill the audit trail.
-  return case when so_far = allowed + 1
-    then app.refusal(organization, operation, problem)
-    else jsonb_build_object('problem', problem)
+  limit_exceeded := case
+    when is_admitted then app.exceeded_limit(organization, so_far, this_minute)
+    -- Of a stranger the same for every id, or the limit of another clinic would say that there is such a row.
+    when so_far > case
+      when organization = any (app.org_ids())
+        then (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization)
+      else 60
+    end then 'own'
   end;
+  if limit_exceeded is null then
+    return null;
+  end if;
+  update app.call_counts counter
+  set exceeded = limit_exceeded
+  where counter.user_id = auth.uid() and counter.organization_id is not distinct from whose;
+  return app.refusal(organization, operation, app.rate_limited(this_minute, limit_exceeded));
 end
 $$;
 comment on function app.count_call is
-  'Counts a call of the caller; the refusal when the minute''s allowance is used up, else null.';
+  'Counts a call of the caller, admitted to the organization or not; the refusal when an allowance of the minute is used up, '
+  'else null.';
+
+create function app.refuse_unauthenticated(operation text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- A token outlives its session by minutes, in which its calls could else fill the trail.
+  if auth.uid() is not null and app.count_call(null, operation, is_admitted => false) is not null then
+    return '{"problem": {"code": "unauthenticated"}}';
+  end if;
+  return app.refusal(null, operation, '{"code": "unauthenticated"}');
+end
+$$;
+comment on function app.refuse_unauthenticated is
+  'The answer to a call without a live session: on record as often in a minute as a stranger may call, the same whether it is or not.';
 
 create function app.target_organization(request jsonb)
 returns uuid
@@ -136,22 +213,40 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  found uuid;
 begin
   -- The first of these that names a row decides; that the others are of the same organization is the operation's to check.
-  return coalesce(
-    (select therapist.organization_id
+  -- Those that bookings name first and each by itself, since all of a query is made ready whatever it comes to need.
+  if request ?| '{therapist_id,therapist_ids}' then
+    found := (
+      select therapist.organization_id
       from public.therapists therapist
-      where therapist.id = coalesce(request ->> 'therapist_id', request -> 'therapist_ids' ->> 0)::uuid),
-    (select client.organization_id
+      where therapist.id = coalesce(request ->> 'therapist_id', request -> 'therapist_ids' ->> 0)::uuid);
+  end if;
+  if found is null and request ?| '{client_id,client_ids}' then
+    found := (
+      select client.organization_id
       from public.clients client
-      where client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid),
-    (select session.organization_id
+      where client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid);
+  end if;
+  if found is null and request ?| '{session_id,session_ids}' then
+    found := (
+      select session.organization_id
       from public.sessions session
-      where session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid),
-    (select hold.organization_id
+      where session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid);
+  end if;
+  if found is null and request ? 'hold_key' then
+    found := (
+      select hold.organization_id
       from public.session_holds hold
       where (request ->> 'hold_key')::uuid in (hold.id, hold.batch_key)
-      limit 1),
+      limit 1);
+  end if;
+  if found is not null then
+    return found;
+  end if;
+  return coalesce(
     (select series.organization_id from public.session_series series where series.id = (request ->> 'series_id')::uuid),
     (select slot.organization_id from public.session_groups slot where slot.id = (request ->> 'group_id')::uuid),
     (select slot.organization_id from public.session_teams slot where slot.id = (request ->> 'team_id')::uuid),
@@ -174,6 +269,7 @@ begin
       from public.session_notes note
       where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
     (select document.organization_id from public.documents document where document.id = (request ->> 'document_id')::uuid),
+    (select feed.organization_id from app.calendar_feeds feed where feed.id = (request ->> 'feed_id')::uuid),
     (select alert.organization_id from public.access_alerts alert where alert.id = (request ->> 'alert_id')::uuid),
     (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
 end

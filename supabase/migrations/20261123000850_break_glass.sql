@@ -92,9 +92,12 @@ declare
   granted public.user_roles;
 begin
   if app.caller() is null then
-    return app.refusal(null, 'break_glass', '{"code": "unauthenticated"}');
+    return app.refuse_unauthenticated('break_glass');
   elsif not app.is_super_admin() then
-    return app.refusal(organization, 'break_glass', '{"code": "forbidden"}');
+    -- Counted, or anybody could fill the trail of any clinic.
+    return coalesce(
+      app.count_call(organization, 'break_glass', is_admitted => false),
+      app.refusal(organization, 'break_glass', '{"code": "forbidden"}'));
   elsif not exists (select from public.organizations clinic where clinic.id = organization) then
     return app.refusal(null, 'break_glass', '{"code": "not_found"}');
   elsif reason is null or length(trim(reason)) not between 10 and 500 then

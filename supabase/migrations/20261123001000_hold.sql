@@ -267,6 +267,9 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  if not (request ?| '{override_availability,authorization_override}') then
+    return;
+  end if;
   insert into audit.events (organization_id, action, table_name, row_id)
   select organization, overridden.action, record_overrides.table_name, record_overrides.row_id
   from (values

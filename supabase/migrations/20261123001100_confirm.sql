@@ -4,6 +4,45 @@
 --   * Only the holder confirms, and the whole of what was held at once.
 --   * Confirming frees nothing in between.
 
+create function app.session_json(session public.sessions, service public.services, charge public.session_charges)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  units integer := charge.units;
+begin
+  if units is null then
+    units := app.planned_units(
+      session.organization_id, session.client_id, session.service_id, session.therapist_id, session.start_time, session.end_time);
+  end if;
+  return jsonb_build_object(
+    'id', session.id,
+    'organization_id', session.organization_id,
+    'therapist_id', session.therapist_id,
+    'client_id', session.client_id,
+    'room_id', session.room_id,
+    'service_code', service.service_code,
+    'cpt_code', coalesce(charge.cpt_code, service.cpt_code),
+    'modifiers', coalesce(charge.modifiers, '{}'),
+    'start_time', session.start_time,
+    'end_time', session.end_time,
+    'time_zone', session.time_zone,
+    'status', session.status,
+    'place_of_service', session.place_of_service,
+    'series_id', session.series_id,
+    'group_id', session.group_id,
+    'team_id', session.team_id,
+    'units', units,
+    'rounded_duration_minutes', units * 15,
+    'version', session.version);
+end
+$$;
+comment on function app.session_json(public.sessions, public.services, public.session_charges) is
+  'A session as the wire has it, with the code, modifiers, units and rounded minutes of its planned charge. One that is only '
+  'previewed has no charge: the units it would take by itself.';
+
 create function app.session_json(session public.sessions)
 returns jsonb
 language plpgsql
@@ -12,37 +51,14 @@ set search_path = ''
 as $$
 begin
   return (
-    select jsonb_build_object(
-      'id', session.id,
-      'organization_id', session.organization_id,
-      'therapist_id', session.therapist_id,
-      'client_id', session.client_id,
-      'room_id', session.room_id,
-      'service_code', service.service_code,
-      'cpt_code', coalesce(charge.cpt_code, service.cpt_code),
-      'modifiers', coalesce(charge.modifiers, '{}'),
-      'start_time', session.start_time,
-      'end_time', session.end_time,
-      'time_zone', session.time_zone,
-      'status', session.status,
-      'place_of_service', session.place_of_service,
-      'series_id', session.series_id,
-      'group_id', session.group_id,
-      'team_id', session.team_id,
-      'units', planned.units,
-      'rounded_duration_minutes', planned.units * 15,
-      'version', session.version)
+    select app.session_json(session, service, charge)
     from public.services service
     left join public.session_charges charge on charge.session_id = session.id and charge.kind = 'planned'
-    cross join lateral (values (coalesce(charge.units, app.planned_units(
-      session.organization_id, session.client_id, session.service_id, session.therapist_id, session.start_time,
-      session.end_time)))) as planned (units)
     where service.organization_id = session.organization_id and service.id = session.service_id);
 end
 $$;
-comment on function app.session_json is
-  'A session as the wire has it, with the code, modifiers, units and rounded minutes of its planned charge. One that is only '
-  'previewed has no charge: the units it would take by itself. To be asked for after the statement that writes the session.';
+comment on function app.session_json(public.sessions) is
+  'A session as the wire has it. To be asked for after the statement that writes the session, which writes its charge.';
 
 create function app.sessions_json(session_ids uuid[])
 returns jsonb
@@ -52,8 +68,11 @@ set search_path = ''
 as $$
 begin
   return coalesce(
-    (select jsonb_agg(app.session_json(session) order by session.start_time, session.id)
+    (select jsonb_agg(app.session_json(session, service, charge) order by session.start_time, session.id)
       from public.sessions session
+      join public.services service
+        on service.organization_id = session.organization_id and service.id = session.service_id
+      left join public.session_charges charge on charge.session_id = session.id and charge.kind = 'planned'
       where session.id = any (session_ids)),
     '[]');
 end
@@ -117,7 +136,14 @@ declare
   still_free boolean := not exists (
     select
     from unnest(app.claims_of(app.booking_of_hold(ended), ended.id, 'hold', null)) want
-    cross join lateral app.blocking_claims(want) claim);
+    -- offset 0: looked up for each, as in app.conflicts.
+    cross join lateral (
+      select
+      from public.calendar_claims it
+      where it.subject_id = want.subject_id and it.lane = want.lane and it.during && want.during
+        and it.slot_id <> want.slot_id and (it.expires_at is null or it.expires_at > clock_timestamp())
+      offset 0
+    ) claim);
 begin
   perform app.refuse('hold_expired', 'This hold has ended.', jsonb_build_object(
     'reason', reason,
@@ -152,6 +178,25 @@ $$;
 comment on function app.check_units_of_move is
   'Refuses a move to a day or week that lacks the units: a hold that moves a session reserves none, since the session has its own.';
 
+create function app.asked_place_of_service(request jsonb, hold uuid)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if not request ? 'occurrences' then
+    return request -> 'session' ->> 'place_of_service';
+  end if;
+  return coalesce(
+    (select item -> 'session' ->> 'place_of_service'
+      from jsonb_array_elements(request -> 'occurrences') item
+      where (item ->> 'hold_key')::uuid = hold),
+    request -> 'session' ->> 'place_of_service');
+end
+$$;
+comment on function app.asked_place_of_service is 'The place of service that a confirmation asks for a hold, or for all of them.';
+
 create function app.book_holds(organization uuid, hold_key uuid, request jsonb)
 returns jsonb
 language plpgsql
@@ -161,7 +206,6 @@ declare
   holds public.session_holds[] := array(
     select it from public.session_holds it where hold_key in (it.id, it.batch_key));
   ended public.session_holds;
-  booked uuid[];
   confirmed jsonb;
 begin
   perform app.lock_subjects(array(
@@ -208,48 +252,32 @@ begin
   perform app.check_units_of_move(organization, holds, request);
 
   -- A session takes over its hold's claims, and with that the hold is confirmed (app.end_turned_holds).
-  with detail as (
-    select hold, coalesce(
-      (select item -> 'session' ->> 'place_of_service'
-        from jsonb_array_elements(request -> 'occurrences') item
-        where (item ->> 'hold_key')::uuid = hold.id),
-      request -> 'session' ->> 'place_of_service') as place_of_service
-    from unnest(holds) hold
-  ),
-  moved as (
-    update public.sessions session
-    set therapist_id = (detail.hold).therapist_id, room_id = (detail.hold).room_id,
-      start_time = (detail.hold).start_time, end_time = (detail.hold).end_time,
-      time_zone = (detail.hold).time_zone, claim_id = (detail.hold).id,
-      takes_every_lane = (detail.hold).takes_every_lane,
-      buffer_before_minutes = (detail.hold).buffer_before_minutes,
-      buffer_after_minutes = (detail.hold).buffer_after_minutes,
-      place_of_service = coalesce(detail.place_of_service, session.place_of_service)
-    from detail
-    where session.id = (detail.hold).session_id
-    returning session.id
-  ),
-  created as (
-    insert into public.sessions as session (
-      id, organization_id, therapist_id, client_id, room_id, service_id, group_id, team_id, series_id, occurrence_start,
-      takes_every_lane, buffer_before_minutes, buffer_after_minutes, start_time, end_time, time_zone, place_of_service)
+  -- A call holds new times, or the new time of one session: what has nothing to write fires no triggers.
+  if holds[1].session_id is null then
+    insert into public.sessions (
+      id, organization_id, therapist_id, client_id, room_id, service_id, client_lane, group_id, team_id, series_id,
+      occurrence_start, takes_every_lane, buffer_before_minutes, buffer_after_minutes, start_time, end_time, time_zone,
+      place_of_service)
     select
-      (detail.hold).id, (detail.hold).organization_id, (detail.hold).therapist_id, (detail.hold).client_id,
-      (detail.hold).room_id, (detail.hold).service_id, (detail.hold).group_id, (detail.hold).team_id,
-      (detail.hold).series_id, (detail.hold).occurrence_start, (detail.hold).takes_every_lane,
-      (detail.hold).buffer_before_minutes, (detail.hold).buffer_after_minutes, (detail.hold).start_time,
-      (detail.hold).end_time, (detail.hold).time_zone, detail.place_of_service
-    from detail
-    where (detail.hold).session_id is null
-    returning session.id
-  )
-  select array_agg(written.id)
-  into booked
-  from (select moved.id from moved union all select created.id from created) written;
-  confirmed := app.sessions_json(booked);
-  update public.session_series series
-  set status = 'active'
-  where series.id in (select hold.series_id from unnest(holds) hold) and series.status = 'held';
+      hold.id, hold.organization_id, hold.therapist_id, hold.client_id, hold.room_id, hold.service_id, hold.client_lane,
+      hold.group_id, hold.team_id, hold.series_id, hold.occurrence_start, hold.takes_every_lane, hold.buffer_before_minutes,
+      hold.buffer_after_minutes, hold.start_time, hold.end_time, hold.time_zone, app.asked_place_of_service(request, hold.id)
+    from unnest(holds) hold;
+  else
+    update public.sessions session
+    set therapist_id = hold.therapist_id, room_id = hold.room_id, start_time = hold.start_time, end_time = hold.end_time,
+      time_zone = hold.time_zone, claim_id = hold.id, takes_every_lane = hold.takes_every_lane,
+      buffer_before_minutes = hold.buffer_before_minutes, buffer_after_minutes = hold.buffer_after_minutes,
+      place_of_service = coalesce(app.asked_place_of_service(request, hold.id), session.place_of_service)
+    from unnest(holds) hold
+    where session.id = hold.session_id;
+  end if;
+  confirmed := app.sessions_json(array(select coalesce(hold.session_id, hold.id) from unnest(holds) hold));
+  if holds[1].series_id is not null then
+    update public.session_series series
+    set status = 'active'
+    where series.id = holds[1].series_id and series.status = 'held';
+  end if;
 
   return jsonb_build_object(
     'session', confirmed -> 0,

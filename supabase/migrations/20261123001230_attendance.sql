@@ -365,7 +365,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  claims public.calendar_claims[] := app.claims_of(app.booking_of_session(session), session.claim_id, 'session', null);
+  claims app.claim[] := app.claims_of(app.booking_of_session(session), session.claim_id, 'session', null);
 begin
   if session.status <> 'no_show' then
     return;

@@ -218,8 +218,8 @@ begin
       order by it.claim_number)
     from public.billing_cases it
     cross join lateral (
-      select jsonb_agg(line.session_id order by line.line_number) as session_ids, sum(line.units) as units,
-        sum(line.charge_cents) as charge_cents
+      select coalesce(jsonb_agg(line.session_id order by line.line_number), '[]') as session_ids,
+        coalesce(sum(line.units), 0) as units, coalesce(sum(line.charge_cents), 0) as charge_cents
       from public.billing_lines line
       where line.case_id = it.id
     ) summed

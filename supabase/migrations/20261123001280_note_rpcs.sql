@@ -9,6 +9,27 @@
 -- Writing
 -- ---------------------------------------------------------------------------------------------------------
 
+create function app.note_saved_under(organization uuid, of_key text)
+returns public.session_notes
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  note public.session_notes;
+begin
+  select it.* into note
+  from public.idempotency_keys known
+  join public.session_notes it
+    on it.organization_id = known.organization_id and it.id = (known.response #>> '{note,id}')::uuid
+  where known.organization_id = organization and known.user_id = auth.uid() and known.operation = 'save_note'
+    and known.key = of_key and known.expires_at > clock_timestamp() and app.may_read_note(it);
+  return note;
+end
+$$;
+comment on function app.note_saved_under is
+  'The note that the caller saved under an Idempotency-Key and may read still; null when there is none.';
+
 create function app.prepare_note(organization uuid, request jsonb)
 returns jsonb
 language plpgsql
@@ -16,8 +37,12 @@ stable
 set search_path = ''
 as $$
 declare
-  note public.session_notes := app.note_to_write(organization, request);
+  -- A save that was done and not heard of is found again, whatever has become of the session and the note since.
+  note public.session_notes := app.note_saved_under(organization, request ->> 'saved_under');
 begin
+  if note.id is null then
+    note := app.note_to_write(organization, request);
+  end if;
   return jsonb_build_object(
     'organization_id', organization, 'client_id', note.client_id, 'session_id', note.session_id,
     'author_id', note.author_id, 'kind', note.kind, 'note_id', note.id, 'version', note.current_version,

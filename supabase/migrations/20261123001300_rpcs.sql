@@ -13,17 +13,21 @@ set search_path = ''
 set timezone = 'UTC'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+-- Who waits for a lock keeps a connection that others need: sooner given up than at the end of the statement's time.
+set lock_timeout = '5s'
 as $$
 declare
   organization uuid;
-  -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
-  request_hash bytea := sha256(convert_to((request - case operation
-    when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id,proof}'::text[] else '{}' end)::text, 'UTF8'));
+  request_hash bytea;
   data jsonb;
   refusal text;
 begin
   if app.caller() is null then
-    return app.refusal(null, operation, '{"code": "unauthenticated"}');
+    return app.refuse_unauthenticated(operation);
+  end if;
+  -- Asked before a save, and the save may be done already.
+  if operation = 'prepare_note' and idempotency_key is not null then
+    request := request || jsonb_build_object('saved_under', idempotency_key);
   end if;
   -- A question has no effect that must not be repeated, and its answer may be large, or PHI that is not to be kept.
   if operation in (
@@ -31,7 +35,9 @@ begin
     'report_unreadable_note', 'finish_document', 'find_documents', 'read_document', 'list_no_show_candidates', 'evv_records',
     'find_notes_to_cosign', 'client_access_report', 'read_access_alerts', 'read_authorizations', 'read_authorization_alerts',
     -- A secret is shown once.
-    'save_webhook_endpoint', 'rotate_webhook_secret',
+    'save_webhook_endpoint', 'rotate_webhook_secret', 'create_calendar_feed',
+    'read_calendar_feeds',
+    'read_insights',
     'read_webhook_endpoints', 'read_webhook_deliveries',
     'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions',
     'read_missing_notes', 'supervision_months', 'read_billing_batch')
@@ -40,6 +46,12 @@ begin
   end if;
 
   begin
+    if jsonb_typeof(request) is distinct from 'object' then
+      perform app.refuse_field('body', 'invalid_type', 'Must be an object.');
+    end if;
+    -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
+    request_hash := sha256(convert_to((request - case operation
+      when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id,proof}'::text[] else '{}' end)::text, 'UTF8'));
     organization := app.target_organization(request);
     perform app.admit_caller(organization, operation in ('read_clients', 'read_texts'));
     if idempotency_key is not null then
@@ -56,7 +68,7 @@ begin
   end;
 
   -- Outside the blocks that are undone: a refused call counts, only a replay does not.
-  data := app.count_call(organization, operation);
+  data := app.count_call(organization, operation, is_admitted => refusal is null);
   if data is not null then
     return data;
   elsif refusal is not null then
@@ -118,11 +130,16 @@ begin
         when 'close_authorization' then app.close_authorization(organization, request)
         when 'read_authorizations' then app.read_authorizations(organization, request)
         when 'read_authorization_alerts' then app.read_authorization_alerts(organization, request)
+        when 'read_insights' then app.read_insights(organization, request)
+        when 'save_insights' then app.save_insights(organization, request)
         when 'save_webhook_endpoint' then app.save_webhook_endpoint(organization, request)
         when 'rotate_webhook_secret' then app.rotate_webhook_secret(organization, request)
         when 'read_webhook_endpoints' then app.read_webhook_endpoints(organization, request)
         when 'read_webhook_deliveries' then app.read_webhook_deliveries(organization, request)
         when 'replay_webhook_deliveries' then app.replay_webhook_deliveries(organization, request)
+        when 'create_calendar_feed' then app.create_calendar_feed(organization, request)
+        when 'revoke_calendar_feed' then app.revoke_calendar_feed(organization, request)
+        when 'read_calendar_feeds' then app.read_calendar_feeds(organization, request)
         when 'read_attendance' then app.read_attendance(organization, request)
         when 'read_cancellations' then app.read_cancellations(organization, request)
         when 'read_utilization' then app.read_utilization(organization, request)
@@ -150,13 +167,14 @@ begin
     exception
       when sqlstate 'HF000' then
         get stacked diagnostics refusal = pg_exception_detail;
-        return app.refusal(organization, operation, refusal::jsonb, app.client_of(organization, request));
+        return app.refusal(
+          organization, operation, app.with_alternatives(refusal::jsonb), app.client_of(organization, request));
       -- Somebody wrote round the queue: by now they are done, so the next attempt sees what they wrote.
       when deadlock_detected or exclusion_violation then
         null;
       -- What a direct caller of the RPC may send and the functions' schemas do not let through. Raised, it would
       -- carry the row.
-      when data_exception or check_violation or not_null_violation then
+      when data_exception or program_limit_exceeded or statement_too_complex or check_violation or not_null_violation then
         get stacked diagnostics refusal = constraint_name;
         return app.refusal(organization, operation, app.impossible_value(refusal));
     end;

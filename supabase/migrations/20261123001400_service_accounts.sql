@@ -64,21 +64,21 @@ select app.add_stamps('public.service_account_tokens');
 
 -- Two random uuids are 244 random bits from the same source as gen_random_bytes, which is not to be counted on in a
 -- fixed schema: pgcrypto lives where a project's history has put it. The hash makes of them 32 bytes without a pattern.
-create function app.new_service_token()
+create function app.new_service_token(prefix text default 'hf_')
 returns text
 language plpgsql
 volatile
 set search_path = ''
 as $$
 begin
-  return 'hf_' || rtrim(
+  return prefix || rtrim(
     translate(
       encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'),
       '+/', '-_'),
     '=');
 end
 $$;
-comment on function app.new_service_token is 'A new random token: hf_ and 32 bytes in base64url.';
+comment on function app.new_service_token is 'A new random token: a prefix and 32 bytes in base64url.';
 
 create function app.issue_service_token(organization uuid, account uuid)
 returns jsonb
@@ -211,6 +211,7 @@ language plpgsql
 security definer
 set search_path = ''
 set timezone = 'UTC'
+set lock_timeout = '5s'
 as $$
 declare
   organization uuid;
@@ -218,7 +219,7 @@ declare
   refusal text;
 begin
   if app.caller() is null then
-    return app.refusal(null, operation, '{"code": "unauthenticated"}');
+    return app.refuse_unauthenticated(operation);
   end if;
   organization := case operation
     when 'create_service_account' then (
@@ -228,7 +229,7 @@ begin
       from public.service_accounts account
       where account.id = (request ->> 'account_id')::uuid)
   end;
-  data := app.count_call(organization, operation);
+  data := app.count_call(organization, operation, is_admitted => organization = any (app.org_ids()));
   if data is not null then
     return data;
   end if;

@@ -11,9 +11,11 @@ create table app.partner_call_counts (
   service_account_id uuid not null,
   minute timestamptz not null,
   calls integer not null,
+  exceeded text,
   primary key (organization_id, service_account_id),
   constraint partner_call_counts_service_account_fkey
-    foreign key (organization_id, service_account_id) references public.service_accounts (organization_id, id)
+    foreign key (organization_id, service_account_id) references public.service_accounts (organization_id, id),
+  constraint partner_call_counts_exceeded_known check (exceeded in ('own', 'organization'))
 ) with (fillfactor = 50);
 comment on table app.partner_call_counts is 'Calls per service account in the current minute, for the rate limit.';
 
@@ -95,29 +97,33 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  allowed integer := (select clinic.calls_per_minute from public.organizations clinic where clinic.id = organization);
   this_minute timestamptz := date_trunc('minute', clock_timestamp());
   so_far integer;
-  problem jsonb;
+  limit_exceeded text;
 begin
   insert into app.partner_call_counts as counter (organization_id, service_account_id, minute, calls)
   values (organization, account, this_minute, 1)
   on conflict (organization_id, service_account_id) do update
-  set minute = this_minute, calls = case when counter.minute = this_minute then counter.calls + 1 else 1 end
-  returning calls into so_far;
-  if so_far <= allowed then
-    return null;
+  set minute = this_minute,
+    calls = case when counter.minute = this_minute then counter.calls + 1 else 1 end,
+    exceeded = case when counter.minute = this_minute then counter.exceeded end
+  returning calls, exceeded into so_far, limit_exceeded;
+  if limit_exceeded is not null then
+    return jsonb_build_object('problem', app.rate_limited(this_minute, limit_exceeded));
   end if;
 
-  problem := app.rate_limited(this_minute);
-  return case when so_far = allowed + 1
-    then app.partner_refusal(organization, account, operation, problem)
-    else jsonb_build_object('problem', problem)
-  end;
+  limit_exceeded := app.exceeded_limit(organization, so_far, this_minute);
+  if limit_exceeded is null then
+    return null;
+  end if;
+  update app.partner_call_counts counter
+  set exceeded = limit_exceeded
+  where counter.organization_id = organization and counter.service_account_id = account;
+  return app.partner_refusal(organization, account, operation, app.rate_limited(this_minute, limit_exceeded));
 end
 $$;
 comment on function app.count_partner_call is
-  'As app.count_call, for a service account: the refusal when the minute''s allowance is used up, else null.';
+  'As app.count_call, for a service account: the refusal when an allowance of the minute is used up, else null.';
 
 create function app.partner_reference(request jsonb)
 returns text
@@ -268,6 +274,7 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set lock_timeout = '5s'
 set timezone = 'UTC'
 as $$
 declare
@@ -336,7 +343,7 @@ begin
     when sqlstate 'HF000' then
       get stacked diagnostics refusal = pg_exception_detail;
       return app.partner_refusal(account.organization_id, account.id, operation, refusal::jsonb);
-    when data_exception or check_violation or not_null_violation then
+    when data_exception or program_limit_exceeded or statement_too_complex or check_violation or not_null_violation then
       get stacked diagnostics refusal = constraint_name;
       return app.partner_refusal(account.organization_id, account.id, operation, app.impossible_value(refusal));
   end;

@@ -24,7 +24,8 @@ insert into app.jobs (name, summary, every) values
   ('forget_old', 'Deletes what was kept for a while: keys of calls, messages that were sent, runs of jobs.', '1 hour'),
   ('make_partitions', 'Makes the months to come of the audit trail.', '1 day'),
   ('offer_waitlist', 'Offers freed time to who waits for it.', '1 minute'),
-  ('seal_audit', 'Seals what is new on the audit trail.', '1 minute');
+  ('seal_audit', 'Seals what is new on the audit trail.', '1 minute'),
+  ('send_insights', 'Wakes the sender of insights when a day is over.', '1 hour');
 
 create table app.job_runs (
   id bigint generated always as identity primary key,
@@ -106,8 +107,38 @@ comment on function app.tell_authorizations is
   'Puts in the outbox which authorizations begin to run low, to run out or to be overdrawn, each once. Returns how many.';
 
 -- ---------------------------------------------------------------------------------------------------------
--- Webhooks
+-- Functions that send something outside
 -- ---------------------------------------------------------------------------------------------------------
+
+create function app.wake_function(name text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  url text;
+  key text;
+begin
+  -- Dynamic, because a database without pg_net or the vault cannot name them; there, who runs the job calls the function.
+  if to_regclass('vault.decrypted_secrets') is null or to_regnamespace('net') is null then
+    return;
+  end if;
+  execute $sql$
+    select max(decrypted_secret) filter (where name = 'holdfast_functions_url'),
+      max(decrypted_secret) filter (where name = 'holdfast_secret_key')
+    from vault.decrypted_secrets
+  $sql$ into url, key;
+  if num_nulls(url, key) = 0 then
+    execute $sql$
+      select net.http_post(
+        url := $1, headers := jsonb_build_object('apikey', $2, 'content-type', 'application/json'), body := '{}'::jsonb,
+        timeout_milliseconds := 60000)
+    $sql$ using url || '/' || name, key;
+  end if;
+end
+$$;
+comment on function app.wake_function is
+  'Calls an Edge Function by pg_net, with the secret key, if the vault has holdfast_functions_url and holdfast_secret_key.';
 
 create function app.wake_deliverer()
 returns integer
@@ -118,31 +149,31 @@ declare
   due integer := (
     select count(*)
     from app.webhook_deliveries delivery
-    where delivery.status = 'pending' and delivery.next_attempt_at <= clock_timestamp());
-  url text;
-  key text;
+    where delivery.status = 'pending' and delivery.next_attempt_at <= (select clock_timestamp()));
 begin
-  -- Dynamic, because a database without pg_net or the vault cannot name them; there, who runs the job calls the function.
-  if due > 0 and to_regclass('vault.decrypted_secrets') is not null and to_regnamespace('net') is not null then
-    execute $sql$
-      select max(decrypted_secret) filter (where name = 'holdfast_functions_url'),
-        max(decrypted_secret) filter (where name = 'holdfast_secret_key')
-      from vault.decrypted_secrets
-    $sql$ into url, key;
-    if num_nulls(url, key) = 0 then
-      execute $sql$
-        select net.http_post(
-          url := $1, headers := jsonb_build_object('apikey', $2, 'content-type', 'application/json'), body := '{}'::jsonb,
-          timeout_milliseconds := 60000)
-      $sql$ using url || '/webhooks-deliver', key;
-    end if;
+  if due > 0 then
+    perform app.wake_function('webhooks-deliver');
   end if;
   return due;
 end
 $$;
-comment on function app.wake_deliverer is
-  'Calls the Edge Function webhooks-deliver by pg_net when deliveries are due, if the vault has holdfast_functions_url and '
-  'holdfast_secret_key. Returns how many are due.';
+comment on function app.wake_deliverer is 'Calls the Edge Function webhooks-deliver when deliveries are due. Returns how many are.';
+
+create function app.wake_insights()
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  due integer := (select count(*) from app.due_insights());
+begin
+  if due > 0 then
+    perform app.wake_function('insights-send');
+  end if;
+  return due;
+end
+$$;
+comment on function app.wake_insights is 'Calls the Edge Function insights-send when organizations have a day to send. Returns how many do.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- What was kept for a while
@@ -154,6 +185,9 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- Constants: what is volatile finds nothing by an index, and of what a subquery gives the planner expects a third of the table.
+  moment constant timestamptz := clock_timestamp();
+  long_ago constant timestamptz := moment - interval '30 days';
   forgotten integer := 0;
   deleted integer;
 begin
@@ -161,7 +195,7 @@ begin
   where (organization_id, user_id, operation, key) in (
     select it.organization_id, it.user_id, it.operation, it.key
     from public.idempotency_keys it
-    where it.expires_at <= clock_timestamp()
+    where it.expires_at <= moment
     limit at_most
     for update skip locked);
   get diagnostics deleted = row_count;
@@ -169,7 +203,7 @@ begin
   delete from app.webhook_deliveries
   where id in (
     select it.id from app.webhook_deliveries it
-    where it.status <> 'pending' and it.ended_at < clock_timestamp() - interval '30 days'
+    where it.status <> 'pending' and it.ended_at < long_ago
     limit at_most
     for update skip locked);
   get diagnostics deleted = row_count;
@@ -177,7 +211,7 @@ begin
   delete from app.outbox_events
   where id in (
     select it.id from app.outbox_events it
-    where it.created_at < clock_timestamp() - interval '30 days'
+    where it.created_at < long_ago
       and not exists (
         select from app.webhook_deliveries delivery
         where delivery.organization_id = it.organization_id and delivery.event_id = it.id)
@@ -185,7 +219,7 @@ begin
     limit at_most);
   get diagnostics deleted = row_count;
   forgotten := forgotten + deleted;
-  delete from app.job_runs it where it.started_at < clock_timestamp() - interval '14 days';
+  delete from app.job_runs it where it.started_at < moment - interval '14 days';
   get diagnostics deleted = row_count;
   return forgotten + deleted;
 end
@@ -225,6 +259,7 @@ begin
       when 'make_partitions' then audit.ensure_partitions()
       when 'offer_waitlist' then app.sweep_waitlist()
       when 'seal_audit' then audit.seal()
+      when 'send_insights' then app.wake_insights()
     end;
   exception
     when others then
@@ -262,7 +297,7 @@ begin
     select job.name
     from app.jobs job
     where not exists (
-      select from app.job_runs run where run.job = job.name and run.started_at > clock_timestamp() - job.every)
+      select from app.job_runs run where run.job = job.name and run.started_at > (select clock_timestamp()) - job.every)
     order by job.every, job.name);
 end
 $$;

@@ -59,21 +59,28 @@ set search_path = ''
 as $$
   select 'holds', jsonb_build_object('state', state.name), count(distinct claim.claim_id)
   from (values ('active', false), ('expired_unswept', true)) state (name, is_past)
-  left join public.calendar_claims claim on (claim.expires_at <= clock_timestamp()) = state.is_past
+  left join (
+    select claim_id, expires_at <= clock_timestamp() as is_past
+    from public.calendar_claims
+    where expires_at is not null
+  ) claim on claim.is_past = state.is_past
   group by state.name
   union all
   -- Each organization's own today.
-  select 'sessions_today', jsonb_build_object('status', status.name), count(today.status)
+  select 'sessions_today', jsonb_build_object('status', status.name), coalesce(sum(today.sessions), 0)
   from (select distinct transition.to_status as name from app.session_transitions transition union select 'scheduled') status
   left join (
-    select session.status
+    select of_clinic.status, of_clinic.sessions
     from public.organizations clinic
     cross join lateral (
       select date_trunc('day', now() at time zone clinic.time_zone) as midnight) day
-    join public.sessions session
-      on session.organization_id = clinic.id
-      and session.start_time >= day.midnight at time zone clinic.time_zone
-      and session.start_time < (day.midnight + interval '1 day') at time zone clinic.time_zone
+    cross join lateral (
+      select session.status, count(*) as sessions
+      from public.sessions session
+      where session.organization_id = clinic.id
+        and session.start_time >= day.midnight at time zone clinic.time_zone
+        and session.start_time < (day.midnight + interval '1 day') at time zone clinic.time_zone
+      group by session.status) of_clinic
   ) today on today.status = status.name
   group by status.name
   union all
@@ -83,7 +90,7 @@ as $$
   union all
   select 'waitlist_offers_open', '{}', count(*)
   from public.session_holds hold
-  where hold.waitlist_entry_id is not null and hold.status = 'held' and hold.expires_at > clock_timestamp()
+  where hold.open_offer_to is not null and hold.expires_at > clock_timestamp()
 $$;
 comment on function app.booking_metrics is 'Holds, today''s sessions, the waitlist.';
 
@@ -183,6 +190,32 @@ as $$
 $$;
 comment on function app.outbox_metrics is 'What waits to be delivered, and for how long the oldest of it.';
 
+create function app.job_metrics()
+returns table (name text, labels jsonb, value numeric)
+language sql
+stable
+set search_path = ''
+as $$
+  -- A job that never went well is overdue from the start.
+  select 'jobs_overdue', jsonb_build_object('job', job.name), (
+      coalesce(last_run.started_at, '-infinity') < clock_timestamp() - 2 * job.every - interval '1 minute')::integer
+  from app.jobs job
+  left join lateral (
+    select run.started_at
+    from app.job_runs run
+    where run.job = job.name and run.outcome = 'ok'
+    order by run.started_at desc
+    limit 1) last_run on true
+  union all
+  select 'job_failures_last_day', jsonb_build_object('job', job.name), count(run.id)
+  from app.jobs job
+  left join app.job_runs run
+    on run.job = job.name and run.outcome = 'failed' and run.started_at > (select clock_timestamp() - interval '1 day')
+  group by job.name
+$$;
+comment on function app.job_metrics is
+  'By job: 1 where none went well for twice as long as it waits, and how many runs of the last day failed.';
+
 create function app.database_metrics()
 returns table (name text, labels jsonb, value numeric)
 language sql
@@ -235,6 +268,8 @@ as $$
     select it.name, it.labels, it.value from app.trail_metrics() it
     union all
     select it.name, it.labels, it.value from app.outbox_metrics() it
+    union all
+    select it.name, it.labels, it.value from app.job_metrics() it
     union all
     select it.name, it.labels, it.value from app.database_metrics() it
   ) metric

@@ -8,10 +8,24 @@ export const MAX_BODY_BYTES = 2_097_152;
 // Of a body that is too large, so much is read on: a caller who is still writing when the connection ends sees that,
 // and not the answer.
 const MAX_DISCARDED_BYTES = 16_777_216;
+// Who sends a body drop by drop keeps others' requests out.
+const BODY_SECONDS = 20;
 
 /** The body as JSON, or the problem with it: `payload_too_large`, `invalid_json`. */
 export async function readJson(request: Request): Promise<{ json: unknown } | { problem: Problem }> {
-  const bytes = await readBytes(request);
+  const reader = request.body?.getReader();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    // Ends what is being read, too.
+    reader?.cancel().catch(() => {});
+  }, BODY_SECONDS * 1_000);
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  const bytes = await readBytes(reader, declared).finally(() => clearTimeout(timer));
+  if (late) {
+    const detail = `The body did not arrive within ${BODY_SECONDS} seconds.`;
+    return { problem: toProblem("invalid_json", { detail, reason: "too_slow" }) };
+  }
   if (bytes === null) return { problem: toProblem("payload_too_large") };
   try {
     return { json: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
@@ -21,9 +35,11 @@ export async function readJson(request: Request): Promise<{ json: unknown } | { 
 }
 
 /** The body's bytes, or null as soon as they are too many; a Content-Length is believed only when it says so. */
-async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
-  const reader = request.body?.getReader();
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) {
+async function readBytes(
+  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined,
+  declared: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (declared > MAX_BODY_BYTES) {
     await discard(reader);
     return null;
   }

@@ -19,15 +19,20 @@ export type Authenticate = (request: Request) => Promise<Caller | null>;
 const LOCAL_ISSUER = /^http:\/\/(127\.0\.0\.1|localhost):\d+\/auth\/v1$/;
 const SERVICE_TOKEN = /^Bearer +(hf_[A-Za-z0-9_-]{43})$/i;
 
-/** The signed-in user, once their token's signature, expiry and issuer are verified. */
+/** The signed-in user, once their token's signature, expiry, audience and issuer are verified. */
 export const signedInUser: Authenticate = async (request) => {
   const { data: env } = resolveEnv();
   // Without keys every token would look forged, and a deployment's mistake would pass for the caller's.
   if (!env?.jwks) throw new TypeError("no JWKS is configured");
   const { data, error } = await verifyAuth(request, { auth: "user" });
   if (error && error.status >= 500) throw error;
-  return data?.token && isIssuer(data.jwtClaims?.iss, env.url) ? { jwt: data.token } : null;
+  return data?.token && data.jwtClaims && isForUs(data.jwtClaims, env.url) ? { jwt: data.token } : null;
 };
+
+/** Whether a token is of this project's users: it ends, and is meant for signed-in users. Signed with our key may be others too. */
+function isForUs({ aud, exp, iss }: Readonly<Record<string, unknown>>, url: string): boolean {
+  return typeof exp === "number" && [aud].flat().includes("authenticated") && isIssuer(iss, url);
+}
 
 /**
  * Whether this project's own Auth issued a token. With a custom domain Auth calls itself by another name than
@@ -56,3 +61,11 @@ export const secretKey: Authenticate = async (request) => {
   const given = request.headers.get("apikey");
   return error || given === null ? null : { secretKey: given };
 };
+
+/** The project itself, for who is no user and comes with what only a function of the project may ask about. */
+export function theProjectItself(): Caller {
+  const { data: env } = resolveEnv();
+  const key = env?.secretKeys.default ?? Object.values(env?.secretKeys ?? {})[0];
+  if (key === undefined) throw new TypeError("no secret key is configured");
+  return { secretKey: key };
+}

@@ -58,7 +58,12 @@ export async function saveNote(request: Action<"save">, ask: Ask): Promise<RpcAn
   const { action: _, text, ...subject } = request;
   let answer: RpcAnswer = { problem: toProblem("unavailable", { retry_after: 1 }) };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const asked = await ask("prepare_note", { ...subject, version: undefined });
+    // With the key, since a save that was done is found again even where another would be refused by now.
+    const asked = await ask(
+      "prepare_note",
+      { ...subject, version: undefined },
+      "with the caller's idempotency key",
+    );
     if ("problem" in asked) return asked;
     const prepared = preparedSchema.parse(asked.data);
     // Without master keys nothing can be saved: a defect of the deployment, whatever the client's key is.

@@ -4,12 +4,15 @@
  */
 import { PROBLEM_MEDIA_TYPE, type Problem } from "../../../src/lib/problems.ts";
 
-const COMMON_HEADERS = {
+const commonHeaders = (requestId: string) => ({
   // Any origin: what authenticates is the bearer token, which no browser sends by itself; there are no cookies.
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Expose-Headers": "date, idempotency-replayed, retry-after, x-request-id",
   "Cache-Control": "no-store",
-};
+  // Apps count holds down by it. What the server would put there it keeps for up to a second, which is a second too much.
+  Date: new Date().toUTCString(),
+  "X-Request-Id": requestId,
+});
 
 const PREFLIGHT_HEADERS = {
   "Access-Control-Allow-Headers":
@@ -28,10 +31,9 @@ export function preflight(requestId: string, allowed: string): Response {
   return new Response(null, {
     status: 204,
     headers: {
-      ...COMMON_HEADERS,
+      ...commonHeaders(requestId),
       ...PREFLIGHT_HEADERS,
       "Access-Control-Allow-Methods": allowed,
-      "X-Request-Id": requestId,
     },
   });
 }
@@ -41,9 +43,8 @@ export function success(requestId: string, status: number, data: unknown, replay
   return new Response(JSON.stringify({ data }), {
     status,
     headers: {
-      ...COMMON_HEADERS,
+      ...commonHeaders(requestId),
       "Content-Type": "application/json",
-      "X-Request-Id": requestId,
       ...(replayed ? { "Idempotency-Replayed": "true" } : {}),
     },
   });
@@ -52,9 +53,8 @@ export function success(requestId: string, status: number, data: unknown, replay
 /** A refusal, with the headers that HTTP wants beside its body: Retry-After, Allow with these methods, WWW-Authenticate. */
 export function failure(requestId: string, problem: Problem, allowed: string): Response {
   const headers = new Headers({
-    ...COMMON_HEADERS,
+    ...commonHeaders(requestId),
     "Content-Type": PROBLEM_MEDIA_TYPE,
-    "X-Request-Id": requestId,
   });
   if ("retry_after" in problem && problem.retry_after !== undefined) {
     headers.set("Retry-After", String(Math.ceil(problem.retry_after)));

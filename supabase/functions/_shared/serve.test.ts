@@ -29,7 +29,7 @@ let answer: { status: number; body: unknown } | "broken" | "silent";
 
 let rest: Server;
 let url: string;
-let sign: (claims?: Record<string, unknown>, expires?: string) => Promise<string>;
+let sign: (claims?: Record<string, unknown>, expires?: string | null) => Promise<string>;
 let forge: () => Promise<string>;
 let token: string;
 /** The lines of the log: of what failed on our side, and of everything else. */
@@ -53,12 +53,12 @@ beforeAll(async () => {
   const theirs = await generateKeyPair("ES256");
   const signer =
     (key: CryptoKey) =>
-    (claims: Record<string, unknown> = {}, expires = "1h") =>
-      new SignJWT({ role: "authenticated", iss: ISSUER, ...claims })
+    (claims: Record<string, unknown> = {}, expires: string | null = "1h") => {
+      const jwt = new SignJWT({ role: "authenticated", iss: ISSUER, aud: "authenticated", ...claims })
         .setProtectedHeader({ alg: "ES256", kid: "test" })
-        .setSubject(KEY)
-        .setExpirationTime(expires)
-        .sign(key);
+        .setSubject(KEY);
+      return (expires ? jwt.setExpirationTime(expires) : jwt).sign(key);
+    };
   sign = signer(ours.privateKey);
   forge = () => signer(theirs.privateKey)();
   token = await sign();
@@ -222,6 +222,19 @@ describe("who is asking", () => {
     expect(await statusOf("http://127.0.0.1.elsewhere.example/auth/v1")).toBe(401);
     vi.stubEnv("SUPABASE_URL", url);
     vi.stubEnv("HOLDFAST_JWT_ISSUER", ISSUER);
+  });
+
+  it("counts only when it is meant for signed-in users, whoever else our key signs for", async () => {
+    const statusOf = async (aud: unknown) =>
+      (await post({}, { Authorization: `Bearer ${await sign({ aud })}` })).status;
+    for (const aud of ["authenticated", ["elsewhere", "authenticated"]])
+      expect(await statusOf(aud)).toBe(422);
+    for (const aud of ["elsewhere", ["elsewhere"], undefined, ""]) expect(await statusOf(aud)).toBe(401);
+  });
+
+  it("counts only when it ends", async () => {
+    const endless = await sign({}, null);
+    expect((await post({}, { Authorization: `Bearer ${endless}` })).status).toBe(401);
   });
 
   it("is not the caller's fault when the function has no keys to verify with", async () => {

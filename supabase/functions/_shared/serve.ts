@@ -12,7 +12,7 @@ import { success } from "./respond.ts";
 import { callRpc, type RpcAnswer, type RpcCall } from "./rpc.ts";
 import { type Reply, traced } from "./traced.ts";
 
-/** Calls an RPC as the caller; the caller's idempotency key goes with the one that has the effect. */
+/** Calls an RPC as the caller; the caller's idempotency key goes with the one that has the effect, or leads up to it. */
 export type Ask = (
   rpc: string,
   request: unknown,

@@ -55,6 +55,73 @@ describe("one line in the log", () => {
   });
 });
 
+describe("an answer", () => {
+  it.each(["POST", "OPTIONS", "GET"])(
+    "to %s says itself when it was made: a server may keep a date for a second",
+    async (method) => {
+      const fetch = traced("dated", "POST", async (_, id) => ({ response: success(id, 200, {}, false) }));
+      const before = Math.floor(Date.now() / 1_000) * 1_000;
+      const date = Date.parse((await fetch(request(method))).headers.get("date") ?? "");
+      expect(date).toBeGreaterThanOrEqual(before);
+      expect(date).toBeLessThanOrEqual(Date.now());
+    },
+  );
+});
+
+describe("requests at once", () => {
+  /** A function whose requests wait until they are let go. */
+  const slow = (limit?: number) => {
+    const letGo: (() => void)[] = [];
+    const fetch = traced(
+      "slow",
+      "POST",
+      async (_, id) => {
+        await new Promise<void>((resolve) => letGo.push(resolve));
+        return { response: success(id, 200, {}, false) };
+      },
+      limit,
+    );
+    return { letGo, ask: () => fetch(request("POST")), fetch };
+  };
+
+  it("beyond the limit are refused at once, and taken again as soon as one is done", async () => {
+    const { letGo, ask, fetch } = slow(2);
+    const [first, second] = [ask(), ask()];
+    const third = await ask();
+    expect([third.status, third.headers.get("retry-after")]).toEqual([503, "2"]);
+    expect(await third.json()).toEqual(toProblem("unavailable", { retry_after: 2 }));
+    expect(lines).toMatchObject([{ level: "error", code: "unavailable", cause: "in_flight" }]);
+    expect((await fetch(request("OPTIONS"))).status).toBe(204);
+    expect((await fetch(request("GET"))).status).toBe(405);
+
+    letGo[0]?.();
+    expect((await first).status).toBe(200);
+    const fourth = ask();
+    for (const go of letGo) go();
+    expect([(await second).status, (await fourth).status]).toEqual([200, 200]);
+  });
+
+  it("that fail give their place back", async () => {
+    const failing = traced("failing", "POST", () => Promise.reject(new RangeError()), 1);
+    expect((await failing(request("POST"))).status).toBe(500);
+    expect((await failing(request("POST"))).status).toBe(500);
+  });
+
+  it.each([
+    ["as the environment says", "3", 3],
+    ["100 when it says nothing", "", 100],
+    ["100 when it says nonsense", "-1", 100],
+  ])("are %s", async (_, named, limit) => {
+    vi.stubEnv("HOLDFAST_MAX_IN_FLIGHT", named);
+    const { letGo, ask } = slow();
+    vi.stubEnv("HOLDFAST_MAX_IN_FLIGHT", "");
+    const within = Array.from({ length: limit }, ask);
+    expect((await ask()).status).toBe(503);
+    for (const go of letGo) go();
+    expect((await Promise.all(within)).map(({ status }) => status)).toEqual(within.map(() => 200));
+  });
+});
+
 describe("a function that reads", () => {
   const reads = traced("reads", "GET, HEAD", async (_, id) => ({ response: success(id, 200, "x", false) }));
 
@@ -117,6 +184,16 @@ describe("health", () => {
     expect(seen[0]?.url).toBe("/rest/v1/rpc/health");
     expect(seen[0]?.headers).toMatchObject({ "x-request-id": "r1", apikey: "sb_publishable_test" });
     expect(JSON.stringify(seen[0]?.headers)).not.toContain("Bearer x");
+  });
+
+  it("asks the database once for all who ask at the same time, and anew afterwards", async () => {
+    const asked = health(3_000);
+    const crowd = Array.from({ length: 300 }, () => asked(request("GET")));
+    expect((await Promise.all(crowd)).filter(({ status }) => status !== 200)).toEqual([]);
+    expect(seen).toHaveLength(1);
+    answer = { status: 503, body: { code: "PGRST000", message: "no connection" } };
+    expect((await asked(request("GET"))).status).toBe(503);
+    expect(seen).toHaveLength(2);
   });
 
   it("is alive without asking anybody", async () => {

@@ -1,7 +1,8 @@
 /**
- * What stands around every Edge Function: its request id, its methods, an answer also when it throws, and one line of JSON in
- * the log for each request.
+ * What stands around every Edge Function: its request id, its methods, how many requests it takes at once, an answer also when
+ * it throws, and one line of JSON in the log for each request.
  */
+import process from "node:process";
 import { type Problem, toProblem } from "../../../src/lib/problems.ts";
 import { failure, preflight, requestIdOf } from "./respond.ts";
 
@@ -10,14 +11,31 @@ export type Reply =
   | { readonly response: Response; readonly problem?: undefined }
   | { readonly problem: Problem; readonly cause?: string | undefined };
 
+// In an instance of 256 MB there is room for as many bodies of the largest size. The database works on a few at a time: more
+// would only wait, and time out together.
+const MAX_IN_FLIGHT = 100;
+const RETRY_SECONDS = 2;
+
+/**
+ * How many requests an instance of a function works on at once: HOLDFAST_MAX_IN_FLIGHT, or 100. What comes beyond them is
+ * refused at once, so that those within are answered in time.
+ */
+function maxInFlight(): number {
+  const named = process.env.HOLDFAST_MAX_IN_FLIGHT ?? "";
+  return /^[1-9]\d{0,5}$/.test(named) ? Number(named) : MAX_IN_FLIGHT;
+}
+
 /**
  * Builds a function's fetch handler of `methods`, as the Allow header lists them. A defect of ours is answered as a problem too.
+ * `limit` is how many requests it takes at once.
  */
 export function traced(
   name: string,
   methods: "POST" | "GET, HEAD",
   reply: (request: Request, requestId: string) => Promise<Reply>,
+  limit = maxInFlight(),
 ) {
+  let inFlight = 0;
   const allowed = `${methods}, OPTIONS`;
   return async (request: Request): Promise<Response> => {
     const started = performance.now();
@@ -38,7 +56,15 @@ export function traced(
   async function replyTo(request: Request, requestId: string): Promise<Reply> {
     if (request.method === "OPTIONS") return { response: preflight(requestId, allowed) };
     if (!methods.split(", ").includes(request.method)) return { problem: toProblem("method_not_allowed") };
-    return reply(request, requestId);
+    if (inFlight >= limit) {
+      return { problem: toProblem("unavailable", { retry_after: RETRY_SECONDS }), cause: "in_flight" };
+    }
+    inFlight++;
+    try {
+      return await reply(request, requestId);
+    } finally {
+      inFlight--;
+    }
   }
 }
 

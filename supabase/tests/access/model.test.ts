@@ -10,7 +10,7 @@ import { build, type Labelled, recipes } from "./random-worlds.ts";
 import { writeWorld } from "./write-world.ts";
 
 const SEED = 20261123;
-const RUNS = 20;
+const RUNS = 14;
 /** Some ten thousand statements a world, on a machine that others use too. */
 const TIMEOUT_MS = 240_000;
 

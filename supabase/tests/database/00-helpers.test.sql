@@ -360,11 +360,12 @@ as $$
   select tests.id(clinic), tests.id(clinic || ' case'), it.id, 1, '2020-01-01', '97153', '{}', 4, 1500, '11'
   from public.sessions it
   where it.organization_id = tests.id(clinic)
+  order by it.start_time desc
   limit 1
 $$;
 comment on function tests.fill_billing is
   'A row in every table of a clinic''s billing, after tests.fill_schedule: a profile, a rate of "payer", a batch, and a "case" with a '
-  'line of some session.';
+  'line of the last session.';
 
 create function tests.add_note(label text, clinic text, session text, changes jsonb default '{}')
 returns void

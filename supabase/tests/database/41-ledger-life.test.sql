@@ -1,6 +1,6 @@
 -- How claims come and go with the rows that make them: ending, expiring, moving, confirming, deleting.
 begin;
-select plan(34);
+select plan(35);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 
@@ -140,6 +140,12 @@ select results_eq(
       deletes - (tests.kept('before') ->> 'deletes')::bigint from updates $$,
   'values (3::bigint, 3::bigint, 0::bigint)',
   'confirming turns the hold''s three claims in place, by HOT updates, and deletes none');
+select is_empty(
+  $$ select index.indexrelid::regclass
+    from pg_index index
+    where index.indrelid = 'public.session_holds'::regclass
+      and pg_get_indexdef(index.indexrelid) ~ '\m(status|status_changed_at|status_changed_by|updated_at|updated_by)\M' $$,
+  'no index covers what confirming changes of a hold, so that it is updated in place as well');
 select results_eq(
   $$ select claim.kind, claim.expires_at, claim.subject_kind
     from public.calendar_claims claim

@@ -1,6 +1,6 @@
 -- The waitlist: who may join, what is refused, whom freed time is offered to, how an offer passes on, and who sees it.
 begin;
-select plan(89);
+select plan(90);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.create_user('family'), tests.create_user('other family');
@@ -243,6 +243,14 @@ select is(
 
 select tests.start_over(), tests.wait('north aspen'), tests.wait('north birch');
 select is(tests.free('11:00'), array['north aspen 11:00'], 'first come, first served');
+select throws_ok(
+  $$ insert into public.session_holds (
+      organization_id, batch_key, therapist_id, client_id, service_id, start_time, end_time, time_zone, waitlist_entry_id, expires_at)
+    select organization_id, gen_random_uuid(), therapist_id, client_id, service_id, start_time + interval '30 days',
+      end_time + interval '30 days', time_zone, waitlist_entry_id, expires_at
+    from public.session_holds where id = tests.offer_of('north aspen') $$,
+  '23505', 'duplicate key value violates unique constraint "session_holds_one_offer_per_entry_idx"',
+  'an entry has one live offer, whoever writes another');
 -- acting as the family
 select tests.authenticate_as(tests.id('family'));
 select is(

@@ -1,6 +1,6 @@
 -- Holding time: what public.hold_sessions grants, and what it says about a time that is taken.
 begin;
-select plan(34);
+select plan(35);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Rosa of North also schedules South.
@@ -86,6 +86,10 @@ select is(tests.kept('refused') -> 'retry_after', null, 'a session in the way: w
 select is(
   (tests.kept('refused') #>> '{conflicts,0,until}')::timestamptz, tests.at('15:00'), 'a session in the way: until its end');
 select is((select count(*)::integer from public.session_holds where organization_id = tests.id('north')), 2, 'the refused calls held nothing');
+
+select is(
+  array(select jsonb_object_keys(tests.kept('refused')) order by 1), '{alternatives,code,conflicts,detail}'::text[],
+  'a refusal says nothing of how the alternatives were looked for');
 
 -- Alternatives
 select is(

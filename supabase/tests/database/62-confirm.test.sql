@@ -127,11 +127,13 @@ select is(
   (select array_agg(distinct status) from public.session_holds where batch_key = (tests.kept('batch') ->> 'hold_key')::uuid), array['held'],
   'the refused calls left the batch as it was');
 
-select tests.keep('confirmed', tests.confirm('batch', tests.items('batch', 3, '{"cpt": {"code": "97153"}, "session": {"place_of_service": "03"}}')
+select tests.keep('confirmed', tests.confirm('batch',
+  jsonb_set(tests.items('batch', 3, '{"cpt": {"code": "97153"}, "session": {"place_of_service": "03"}}'), '{occurrences,1,session,place_of_service}', '"11"')
+  #- '{occurrences,2,session}'
   || '{"time_zone": "America/New_York", "session": {"place_of_service": "12"}}') -> 'data');
 select results_eq(
   $$ select start_time, place_of_service, status from public.sessions where series_id = (tests.kept('batch') ->> 'hold_key')::uuid order by start_time $$,
-  $$ select tests.at(clock), '03', 'scheduled' from unnest(array['13:00', '14:00', '15:00']) clock $$,
+  $$ select tests.at(clock), place, 'scheduled' from (values ('13:00', '03'), ('14:00', '11'), ('15:00', '12')) said (clock, place) $$,
   'a batch becomes a series of sessions, each with what was said of it');
 select is(
   array(select value -> 'id' from jsonb_array_elements(tests.kept('confirmed') -> 'sessions')),

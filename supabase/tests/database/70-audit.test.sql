@@ -1,6 +1,6 @@
 -- The audit trail: what is put on record, who reads it, and that nobody changes it.
 begin;
-select plan(42);
+select plan(45);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Dora is admin of North and a therapist of South; Noah belongs nowhere.
@@ -83,6 +83,10 @@ select is(
     "after": {"status": "cancelled", "cancelled_by": "client", "late_cancellation": false, "attendance": "cancelled_by_client"}, "withheld": ["cancellation_reason"]}',
   'a cancellation says all but its reason, and that there is one');
 select is(
+  app.change_details('{"cancellation_reason": "a fever", "status": "cancelled", "updated_at": "x"}', '{"cancellation_reason": "the flu", "status": "cancelled", "updated_at": "y"}'),
+  '{"before": null, "after": null, "withheld": ["cancellation_reason"]}', 'of another reason alone it says that there is another, and neither');
+select is(app.change_details('{"status": "held", "updated_at": "x"}', '{"status": "held", "updated_at": "y"}'), null, 'of stamps alone nothing');
+select is(
   (select array_agg(distinct details) from pg_temp.details('hold.released') details),
   array['{"before": {"status": "held"}, "after": {"status": "released"}}'::jsonb], 'the end of a hold says what it was');
 select is(
@@ -124,6 +128,11 @@ select results_eq(
   $$ select row_id, details #>> '{before,status}' from audit.events where organization_id = tests.id('south') and action ~ '^row\.(deleted|updated)' and id > (
     select max(id) from audit.events where row_id = tests.id('direct')) $$,
   $$ select tests.id('expired'), 'expired' $$, 'and a hold that the owner deletes; a change of nothing is not');
+select tests.add_session('reason', 'south', '16:00', '{"status": "cancelled", "cancelled_by": "client"}');
+update public.sessions set cancellation_reason = 'a fever' where id = tests.id('reason');
+select results_eq(
+  $$ select action, details -> 'withheld' from audit.events where row_id = tests.id('reason') order by id desc limit 1 $$,
+  $$ values ('row.updated', '["cancellation_reason"]'::jsonb) $$, 'a reason given later is on record, without what it is');
 
 -- acting as Theo of North, in South
 select tests.authenticate_as(tests.id('north theo login'));

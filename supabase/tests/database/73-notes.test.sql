@@ -1,7 +1,7 @@
 -- Notes: what the tables keep whoever writes, and what the RPCs refuse who call them directly. The text itself is the
 -- function's concern: supabase/tests/http/notes.test.ts and note-keys.test.ts.
 begin;
-select plan(59);
+select plan(64);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.add_session('a session', 'north', '10:00'), tests.add_session('another session', 'north', '12:00', '{"client": "north aspen"}');
@@ -145,11 +145,33 @@ select is(pg_temp.stored(), tests.kept('stored') #>> '{}', 'leaves neither');
 alter table public.session_note_versions drop constraint session_note_versions_none;
 
 select tests.authenticate_as(tests.id('north rosa login'));
-select is(pg_temp.code(public.save_note(pg_temp.saved('another session'))), '', 'the same save, whole, is kept');
+select is(pg_temp.code(public.save_note(pg_temp.saved('another session'), 'key-73')), '', 'the same save, whole, is kept');
 select is(
   pg_temp.code(public.sign_note(jsonb_build_object('note_id', tests.id('new note'), 'version', 1, 'text_digest', repeat('1', 64)))),
   'validation_failed text_digest mismatch', 'a signature is under the text that was saved, by its digest');
 select tests.clear_authentication();
+
+-- Looked for by the key of the save, as the function does before it encrypts again.
+create function pg_temp.found(login text, session text) returns text language plpgsql as $$
+declare
+  answer jsonb;
+begin
+  perform tests.authenticate_as(tests.id(login));
+  answer := public.prepare_note(jsonb_build_object('session_id', tests.id(session)), 'key-73');
+  perform tests.clear_authentication();
+  return coalesce(answer #>> '{problem,code}', case (answer #>> '{data,note_id}')::uuid when tests.id('new note') then 'found' else 'new' end);
+end
+$$;
+select is(pg_temp.found('north rosa login', 'another session'), 'found', 'a note is found by the key that it was saved under');
+select is(pg_temp.found('north admin login', 'another session'), 'forbidden', 'by who saved it, and not by who may read it');
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north rosa login'), 'therapist');
+select is(pg_temp.found('north rosa login', 'south session'), 'not_found', 'where they saved it, and in no other clinic of theirs');
+update public.therapists set status = 'inactive' where id = tests.id('north rosa');
+select is(pg_temp.found('north rosa login', 'another session'), 'not_found', 'as long as they treat here');
+update public.therapists set status = 'active' where id = tests.id('north rosa');
+update public.user_roles set revoked_at = clock_timestamp() where user_id = tests.id('north rosa login') and organization_id = tests.id('north');
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('north rosa login'), 'client');
+select is(pg_temp.found('north rosa login', 'another session'), 'not_found', 'and not once their role has ended, whatever else they are here');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- What proves it

@@ -1,6 +1,6 @@
 -- Webhooks: what is told, to whom, once and in order, and when it is tried again.
 begin;
-select plan(72);
+select plan(73);
 select tests.create_clinic('north'), tests.create_clinic('south');
 
 create function pg_temp.as_admin(rpc text, request jsonb) returns jsonb language plpgsql as $$
@@ -8,7 +8,9 @@ declare
   answer jsonb;
 begin
   perform tests.authenticate_as(tests.id('north admin login'));
-  execute format('select public.%I($1)', rpc) into answer using jsonb_build_object('organization_id', tests.id('north')) || request;
+  -- With a key, under which no secret may be kept.
+  execute format('select public.%I($1, $2)', rpc) into answer
+  using jsonb_build_object('organization_id', tests.id('north')) || request, gen_random_uuid()::text;
   perform tests.clear_authentication();
   return answer;
 end
@@ -180,6 +182,8 @@ from unnest(array['save_webhook_endpoint', 'rotate_webhook_secret', 'read_webhoo
 -- ---------------------------------------------------------------------------------------------------------
 
 select tests.keep('rotated', pg_temp.as_admin('rotate_webhook_secret', jsonb_build_object('endpoint_id', tests.id('endpoint'))));
+select is_empty(
+  $$ select from public.idempotency_keys where organization_id = tests.id('north') and response::text ~ 'whsec_' $$, 'nor of one with a new secret');
 select pg_temp.make_due();
 select is(
   pg_temp.claim(1) #> '{deliveries,0,secrets}', jsonb_build_array(tests.kept('rotated') #>> '{data,secret}', tests.kept('made') #>> '{data,secret}'),

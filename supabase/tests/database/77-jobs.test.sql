@@ -1,6 +1,6 @@
 -- Jobs: each run is on record, one at a time, and none does twice what is done.
 begin;
-select plan(32);
+select plan(33);
 select tests.create_clinic('north');
 
 create function pg_temp.last_run(of_job text) returns app.job_runs language sql as $$

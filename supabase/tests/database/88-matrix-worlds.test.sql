@@ -36,8 +36,8 @@ declare
 begin
   perform access.add_login(world || ' newcomer login');
   insert into access.worlds values (world, run || ' elsewhere', persona, login);
-  insert into public.organizations (id, name, time_zone, requires_mfa, calls_per_minute)
-  values (org, world, 'UTC', persona = 'admin at aal1', 100000);
+  insert into public.organizations (id, name, time_zone, requires_mfa, calls_per_minute, total_calls_per_minute)
+  values (org, world, 'UTC', persona = 'admin at aal1', 100000, 1000000);
 
   insert into public.user_roles (id, organization_id, user_id, role)
   values (access.id(world || ' colleague role'), org, colleague, 'therapist');
@@ -135,6 +135,10 @@ begin
   values (access.id(world || ' token'), org, access.id(world || ' account'), sha256(convert_to(world || ' token', 'UTF8')), 'hf_abcdef', now() + interval '1 day');
   insert into app.webhook_endpoints (id, organization_id, url, event_types)
   values (access.id(world || ' endpoint'), org, 'https://hooks.example.com/', '{document.stored}');
+  insert into app.calendar_feeds (id, organization_id, user_id, therapist_id, token_hash, second_factor, expires_at)
+  select access.id(world || feed.label), org, feed.owner, access.id(world || ' colleague'), sha256(convert_to(world || feed.label, 'UTF8')), true, now() + interval '1 day'
+  -- The last is one that nobody revokes.
+  from (values (' my feed', login), (' colleague feed', colleague), (' feed', colleague)) feed (label, owner);
   insert into public.access_alerts (id, organization_id, kind) values (access.id(world || ' alert'), org, 'break_glass');
   insert into public.active_organizations (user_id, organization_id) values (login, org), (colleague, org);
   insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response) values (org, login, 'hold_sessions', 'key', '', '{}');
@@ -646,6 +650,10 @@ begin
       'signature_id', access.target(of_world, 'consent_signatures', scope), 'reason', 'No longer'))
     when 'client_access_report' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'client_id', access.target(of_world, 'clients', scope)))
+    when 'read_insights' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'save_insights' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id' || '{"enabled": true}')
+    when 'claim_insights' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
+    when 'record_insights' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('lease_id', access.id(here), 'status_code', 200))
     when 'save_webhook_endpoint' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'organization_id', access.id(here), 'url', 'https://hooks.example.com/new'))
     when 'rotate_webhook_secret' then pg_catalog.jsonb_build_object('request', access.endpoint(here))
@@ -655,6 +663,14 @@ begin
     when 'claim_webhook_deliveries' then pg_catalog.jsonb_build_object('request', access.endpoint(here) - 'endpoint_id')
     when 'record_webhook_attempt' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
       'delivery_id', access.id(here), 'lease_id', access.id(here), 'duration_ms', 1, 'status_code', 200))
+    when 'create_calendar_feed' then pg_catalog.jsonb_build_object('request', case scope
+      when 'own organization' then pg_catalog.jsonb_build_object('organization_id', access.id(here))
+      else pg_catalog.jsonb_build_object('client_id', access.target(of_world, 'clients', scope)) end)
+    when 'revoke_calendar_feed' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'feed_id', access.id(here || case when mine then ' my feed' else ' colleague feed' end)))
+    when 'read_calendar_feeds' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
+    when 'read_calendar' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(
+      'token_hash', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(here || ' feed', 'UTF8')), 'hex')))
     when 'run_job' then '{"job": "make_partitions"}'
     when 'read_access_alerts' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object('organization_id', access.id(here)))
     when 'acknowledge_alert' then pg_catalog.jsonb_build_object('request', pg_catalog.jsonb_build_object(

@@ -189,6 +189,10 @@ insert into access.relations (relation, noun, key_column, about) values
   ('revoke_service_account', 'RPC', null, 'admins'),
   ('list_service_account_tokens', 'RPC', null, 'admins; empty for others'),
   ('partner_sync', 'RPC', null, 'whoever holds a service token: it is the authority, not who is signed in'),
+  ('read_insights', 'RPC', null, 'admins'),
+  ('save_insights', 'RPC', null, 'admins'),
+  ('claim_insights', 'RPC', null, 'the sender of insights, with the secret key'),
+  ('record_insights', 'RPC', null, 'the sender of insights, with the secret key'),
   ('save_webhook_endpoint', 'RPC', null, 'admins'),
   ('rotate_webhook_secret', 'RPC', null, 'admins'),
   ('read_webhook_endpoints', 'RPC', null, 'admins'),
@@ -196,6 +200,10 @@ insert into access.relations (relation, noun, key_column, about) values
   ('replay_webhook_deliveries', 'RPC', null, 'admins'),
   ('claim_webhook_deliveries', 'RPC', null, 'the deliverer of webhooks, with the secret key'),
   ('record_webhook_attempt', 'RPC', null, 'the deliverer of webhooks, with the secret key'),
+  ('create_calendar_feed', 'RPC', null, 'who delivers sessions, of their own schedule; the family, of their child'),
+  ('revoke_calendar_feed', 'RPC', null, 'whose feed it is; admins'),
+  ('read_calendar_feeds', 'RPC', null, 'one''s own; admins everybody''s'),
+  ('read_calendar', 'RPC', null, 'the function that answers calendar apps, with the secret key'),
   ('run_job', 'RPC', null, 'a clock, with the secret key'),
   ('health', 'RPC', null, 'monitors, who sign in nowhere'),
   ('metrics', 'RPC', null, 'the operator''s monitoring, with the secret key'),
@@ -883,6 +891,14 @@ insert into access.lines (relation, command, scope, allowed) values
   ('rotate_service_account_token', 'call', 'other organization', 'nobody'),
   ('revoke_service_account', 'call', 'own organization', 'admin'),
   ('revoke_service_account', 'call', 'other organization', 'nobody'),
+  ('read_insights', 'call', 'own organization', 'admin'),
+  ('read_insights', 'call', 'other organization', 'nobody'),
+  ('save_insights', 'call', 'own organization', 'admin'),
+  ('save_insights', 'call', 'other organization', 'nobody'),
+  ('claim_insights', 'call', 'own organization', 'service_role'),
+  ('claim_insights', 'call', 'other organization', 'service_role'),
+  ('record_insights', 'call', 'own organization', 'service_role'),
+  ('record_insights', 'call', 'other organization', 'service_role'),
   ('save_webhook_endpoint', 'call', 'own organization', 'admin'),
   ('save_webhook_endpoint', 'call', 'other organization', 'nobody'),
   ('rotate_webhook_secret', 'call', 'own organization', 'admin'),
@@ -897,6 +913,17 @@ insert into access.lines (relation, command, scope, allowed) values
   ('claim_webhook_deliveries', 'call', 'other organization', 'service_role'),
   ('record_webhook_attempt', 'call', 'own organization', 'service_role'),
   ('record_webhook_attempt', 'call', 'other organization', 'service_role'),
+  ('create_calendar_feed', 'call', 'own organization', 'treating'),
+  ('create_calendar_feed', 'call', 'assigned client', 'client'),
+  ('create_calendar_feed', 'call', 'unassigned client', 'nobody'),
+  ('create_calendar_feed', 'call', 'other organization', 'nobody'),
+  ('revoke_calendar_feed', 'call', 'own row', 'client, clinicians, schedulers, partner_provider, system_service'),
+  ('revoke_calendar_feed', 'call', 'colleague''s row', 'admin'),
+  ('revoke_calendar_feed', 'call', 'other organization', 'nobody'),
+  ('read_calendar_feeds', 'call', 'own organization', 'client, clinicians, schedulers, partner_provider, system_service'),
+  ('read_calendar_feeds', 'call', 'other organization', 'nobody'),
+  ('read_calendar', 'call', 'own organization', 'service_role'),
+  ('read_calendar', 'call', 'other organization', 'service_role'),
   ('run_job', 'call', 'own organization', 'service_role'),
   ('run_job', 'call', 'other organization', 'service_role'),
   ('list_audit_events', 'call', 'own organization', 'admin'),
@@ -907,6 +934,7 @@ insert into access.lines (relation, command, scope, allowed) values
 insert into access.lines (relation, command, scope, allowed)
 select relation, 'execute', 'own organization', case relation when 'custom_access_token_hook' then 'nobody' when 'partner_sync' then 'anon, signed in'
   when 'health' then 'anon' when 'metrics' then 'service_role'
+  when 'claim_insights' then 'service_role' when 'record_insights' then 'service_role' when 'read_calendar' then 'service_role'
   when 'claim_webhook_deliveries' then 'service_role' when 'record_webhook_attempt' then 'service_role' when 'run_job' then 'service_role'
   else 'signed in' end
 from access.relations where key_column is null;

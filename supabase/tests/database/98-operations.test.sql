@@ -1,7 +1,7 @@
 -- Health and metrics: what they answer to whom, and that a number follows what it counts.
 -- One snapshot, so that what other files commit meanwhile is not counted.
 begin isolation level repeatable read;
-select plan(27);
+select plan(33);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Health
@@ -43,7 +43,7 @@ select set_eq(
   $$ select distinct name from public.metrics() where name not in ('refusals_last_hour', 'last_seal_age_seconds', 'dead_tuples') $$,
   array['holds', 'sessions_today', 'waitlist_waiting', 'waitlist_offers_open', 'calls_this_minute', 'events_unsealed',
     'events_unsealed_oldest_seconds', 'trail_partitions_ahead', 'access_alerts_open', 'outbox_backlog', 'outbox_oldest_seconds',
-    'database_size_bytes', 'connections', 'connections_allowed', 'oldest_transaction_seconds', 'longest_query_seconds'],
+    'jobs_overdue', 'job_failures_last_day', 'database_size_bytes', 'connections', 'connections_allowed', 'oldest_transaction_seconds', 'longest_query_seconds'],
   'these numbers are there always, also where there is nothing to count');
 select is_empty('select name, labels from public.metrics() group by 1, 2 having count(*) > 1', 'each number is there once');
 select is_empty(
@@ -54,7 +54,7 @@ select set_eq(
   'every status of a session has a number');
 select is_empty(
   $$ select name, label.value from public.metrics() cross join lateral jsonb_each_text(labels) label
-    where label.key not in ('state', 'status', 'code', 'by', 'table') or label.value !~ '^[a-z0-9_. ()]+$' $$,
+    where label.key not in ('state', 'status', 'code', 'by', 'job', 'table') or label.value !~ '^[a-z0-9_. ()]+$' $$,
   'labels are words of the schema: no id, no name, nothing of a person');
 
 select tests.create_clinic('north');
@@ -125,6 +125,19 @@ insert into public.access_alerts (organization_id, kind) values (tests.id('north
 select is(pg_temp.grown('access_alerts_open'), 1::numeric, 'an alert is open');
 update public.access_alerts set status = 'acknowledged', acknowledged_reason = 'Looked into' where organization_id = tests.id('north');
 select is(pg_temp.grown('access_alerts_open'), 0::numeric, 'until somebody looked at it');
+
+insert into app.jobs (name, summary, every) values ('count_stars', 'Counts stars.', '1 hour');
+select is(pg_temp.metric('jobs_overdue', '{"job": "count_stars"}'), 1::numeric, 'a job that never went well is overdue');
+insert into app.job_runs (job, started_at, outcome, sqlstate) values ('count_stars', clock_timestamp(), 'failed', '22012');
+select is(pg_temp.metric('jobs_overdue', '{"job": "count_stars"}'), 1::numeric, 'one that only fails is');
+select is(pg_temp.metric('job_failures_last_day', '{"job": "count_stars"}'), 1::numeric, 'and its failures are counted');
+insert into app.job_runs (job, started_at, outcome, sqlstate, done) values
+  ('count_stars', clock_timestamp() - interval '25 hours', 'failed', '22012', null),
+  ('count_stars', clock_timestamp() - interval '122 minutes', 'ok', null, 0);
+select is(pg_temp.metric('jobs_overdue', '{"job": "count_stars"}'), 1::numeric, 'one that went well long ago is overdue');
+select is(pg_temp.metric('job_failures_last_day', '{"job": "count_stars"}'), 1::numeric, 'failures of the day before are not counted');
+insert into app.job_runs (job, started_at, outcome, done) values ('count_stars', clock_timestamp() - interval '120 minutes', 'ok', 0);
+select is(pg_temp.metric('jobs_overdue', '{"job": "count_stars"}'), 0::numeric, 'one that went well within twice its time is not');
 
 select cmp_ok(pg_temp.metric('trail_partitions_ahead'), '>=', 13::numeric, 'the trail has partitions for this month and a year');
 -- Last of all, since readers of the trail wait for it.

@@ -291,6 +291,6 @@ it("whatever becomes of bookings, the balances are those of a plain model", {
         if (action.kind !== "expire" || number === steps.length - 1) await check(run, authorization);
       }
     }),
-    { numRuns: 20 },
+    { numRuns: 14 },
   );
 });

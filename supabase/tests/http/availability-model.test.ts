@@ -83,7 +83,7 @@ describe("weekly hours, whatever was set in whatever order", () => {
           order by position`;
         expect(rows.map(({ minutes }) => minutes)).toEqual(expected);
       }),
-      { numRuns: 15 },
+      { numRuns: 10 },
     );
   });
 });
@@ -138,7 +138,7 @@ describe("time off that keeps what is booked", () => {
           }
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
     await expectLedgerIsSound();
   });

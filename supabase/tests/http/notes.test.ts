@@ -49,6 +49,40 @@ describe("a note", () => {
     expect(events.map(({ action }) => action)).toEqual(expect.arrayContaining(["note.saved", "note.read"]));
   });
 
+  it("is found again by its idempotency key, whatever has become of the note and its session since", async () => {
+    const clinic = await createNotesClinic();
+    const keyed = () => ({ "idempotency-key": randomUUID() });
+    const body = { action: "save", version: 0, text: TEXT };
+    const mine = { ...body, session_id: clinic.session };
+    const theirs = { ...body, session_id: clinic.theosSession };
+    const [one, other] = [keyed(), keyed()];
+    const saved = await expectData<{ note: { id: string } }>(await notes(clinic.rosa.user, mine, one), 200);
+    const kept = await expectData(await notes(clinic.theo.user, theirs, other), 200);
+    await act(clinic.rosa.user, "sign", saved.note.id);
+    await cancel(clinic.admin, {
+      session_ids: [clinic.theosSession],
+      cancelled_by: "clinic",
+      reason: "Closed",
+    });
+
+    for (const [user, request, headers, first] of [
+      [clinic.rosa.user, mine, one, saved],
+      [clinic.theo.user, theirs, other, kept],
+    ] as const) {
+      const again = await notes(user, request, headers);
+      expect(again.headers.get("idempotency-replayed")).toBe("true");
+      expect(await expectData(again, 200)).toEqual(first);
+      await expectProblem(
+        await notes(user, { ...request, text: "other" }, headers),
+        "idempotency_key_reused",
+      );
+    }
+    // Without the key, or under somebody else's, it is a new save.
+    await expectProblem(await notes(clinic.rosa.user, mine, keyed()), "note_signed");
+    await expectProblem(await notes(clinic.theo.user, theirs, one), "validation_failed");
+    expect((await storedNotes(clinic)).versions).toHaveLength(2);
+  });
+
   it("is saved once for one idempotency key, although each encryption of it is another", async () => {
     const clinic = await createNotesClinic();
     const headers = { "idempotency-key": randomUUID() };

@@ -79,6 +79,44 @@ it("`npm run metrics` prints them as Prometheus reads them", async () => {
   await expect(run("--remote")).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining("Usage") });
 });
 
+it("functions answer 503 with Retry-After while there is no connection to be had, and as before once there is", async () => {
+  // A token of the right form, which the database is asked about.
+  const ask = () =>
+    fetch(`${local.url}/functions/v1/partner-sync`, {
+      method: "POST",
+      headers: { authorization: `Bearer hf_${"a".repeat(43)}`, "content-type": "application/json" },
+      body: '{"operation": "schedule"}',
+    });
+  const crowd = () => Promise.all(Array.from({ length: 40 }, ask));
+  const taken: postgres.Sql[] = [];
+  const take = async (): Promise<boolean> => {
+    const client = postgres(local.adminDatabaseUrl, { max: 1, onnotice: () => {} });
+    taken.push(client);
+    return client`select 1`.then(
+      () => true,
+      (error: { code?: string }) => {
+        expect(error.code).toBe("53300");
+        return false;
+      },
+    );
+  };
+  // What the API reads of the schema at its first call is not what is tried here.
+  expect((await ask()).status).toBe(401);
+  try {
+    while (await take());
+    const refused = (await crowd()).filter(({ status }) => status !== 401);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const response of refused) {
+      expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(await response.json()).toEqual(toProblem("unavailable", { retry_after: 1 }));
+    }
+    expect(lines.some((line) => line.includes('"code":"unavailable","cause":"53300"'))).toBe(true);
+  } finally {
+    await Promise.all(taken.map((client) => client.end()));
+  }
+  expect((await crowd()).map(({ status }) => status)).toEqual(Array.from({ length: 40 }, () => 401));
+});
+
 it("health is 503 within its time, with Retry-After, when Postgres is stopped; functions are alive all the same", async () => {
   const health = (path = "") =>
     fetch(`${local.url}/functions/v1/health${path}`, { headers: { "x-request-id": "outage" } });

@@ -8,7 +8,7 @@ import { TIME_ZONE, type User } from "../support/clinic.ts";
 import { announcement, put, type Upload } from "../support/documents.ts";
 import { createNotesClinic } from "../support/notes.ts";
 import { create, sync } from "../support/partner.ts";
-import { DEEDS, expectAsDocumented, requestFaults } from "../support/reference.ts";
+import { DEEDS, expectAsDocumented, requestFaults, rpcFaults } from "../support/reference.ts";
 import { bookSeries, editBody, localTime, wall } from "../support/series.ts";
 import { expectLedgerIsSound } from "../support/stack.ts";
 import { ANY_TIME, createAssignedClient, offersOf } from "../support/waitlist.ts";
@@ -157,6 +157,21 @@ it("the reference refuses a request that the function refuses for its form", asy
   const faults = requestFaults("sessions-hold", body).join("\n");
   for (const field of ["/therapist_id", "colour", "/hold_seconds", "service_code"]) {
     expect(faults).toContain(field);
+  }
+});
+
+it("an answer of an RPC that is not documented is found", () => {
+  const data = { client_id: randomUUID(), consents: [] };
+  expect(rpcFaults("read_consents", { data, replayed: false })).toEqual([]);
+  expect(rpcFaults("read_consents", { problem: { code: "forbidden", detail: "No." } })).toEqual([]);
+  for (const other of [
+    { data },
+    { data: { ...data, more: 1 }, replayed: false },
+    { data: { consents: [] }, replayed: false },
+    { data, replayed: false, more: 1 },
+    { problem: { code: "unheard_of" } },
+  ]) {
+    expect(rpcFaults("read_consents", other), JSON.stringify(other)).not.toEqual([]);
   }
 });
 

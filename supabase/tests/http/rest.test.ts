@@ -83,4 +83,19 @@ describe("reading over REST", () => {
     expect(await seen(clinic.theo.user)).toBe(0);
     expect(await seen(elsewhere.admin)).toBe(0);
   });
+
+  it("has moments as PostgREST writes them: ISO 8601, which every browser reads", async () => {
+    const { hold_key } = await hold(clinic, time(34, 16));
+    const [{ written }] = await sql<[{ written: object }]>`
+      select json_build_object('start_time', start_time, 'expires_at', expires_at, 'created_at', created_at) as written
+      from public.session_holds
+      where id = ${hold_key}`;
+    const { data } = await (await clinic.rosa.user.client())
+      .from("session_holds")
+      .select("start_time, expires_at, created_at")
+      .eq("id", hold_key)
+      .single();
+    expect(data).toEqual(written);
+    expect(data?.start_time).toMatch(/T\d\d:00:00\+00:00$/);
+  });
 });

@@ -103,7 +103,7 @@ describe("the waitlist against a plain model", () => {
         },
       ),
       // A clinic shrinks for minutes, and the steps say enough.
-      { numRuns: 16, endOnFailure: true },
+      { numRuns: 11, endOnFailure: true },
     );
     // The property would hold of a waitlist that offers nothing to nobody, where the model is as wrong.
     expect(offered).toBeGreaterThan(10);

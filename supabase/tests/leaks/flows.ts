@@ -3,6 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
+import { calendarFeedUrl } from "../../../src/lib/index.ts";
 import { bookPast, past } from "../support/attendance.ts";
 import { authorize, cover } from "../support/authorizations.ts";
 import { createBillingClinic, deliver } from "../support/billing.ts";
@@ -41,11 +42,13 @@ interface Data {
   endpoint_id: string;
   entry: Row;
   exceptions: Row[];
+  feeds: { feed_id: string }[];
   hold_key: string;
   note: Row;
   session: Row;
   sessions: Row[];
   signature_id: string;
+  token: string;
   url: string;
 }
 
@@ -95,6 +98,7 @@ export async function runEveryFlow(): Promise<NotesClinic> {
     consents,
     documents,
     partners,
+    calendars,
     billing,
     oversight,
   ]) {
@@ -373,6 +377,13 @@ async function partners(clinic: NotesClinic): Promise<void> {
   await rpc(clinic.admin, "revoke_service_account", { account: account.account_id });
 }
 
+async function calendars(clinic: NotesClinic): Promise<void> {
+  const { token } = await askRpc("create_calendar_feed", clinic.rosa.user, { organization_id: clinic.id });
+  expect(await (await fetch(calendarFeedUrl(stack.url, token))).text()).toContain("BEGIN:VEVENT");
+  const { feeds } = await askRpc("read_calendar_feeds", clinic.rosa.user, { organization_id: clinic.id });
+  await askRpc("revoke_calendar_feed", clinic.rosa.user, { feed_id: feeds[0]?.feed_id });
+}
+
 async function oversight(clinic: NotesClinic): Promise<void> {
   const { admin } = clinic;
   const operator = await createUser();
@@ -390,6 +401,7 @@ async function oversight(clinic: NotesClinic): Promise<void> {
   expect((await fetch(`${stack.url}/functions/v1/health`)).status).toBe(200);
   const due = { organization_id: clinic.id };
   await expectData(await call("webhooks-deliver", null, due, { ...sent(), apikey: stack.secretKey }), 200);
+  await expectData(await call("insights-send", null, due, { ...sent(), apikey: stack.secretKey }), 200);
   for (const list of ["list_audit_events", "list_denied_attempts"]) {
     await askPlain(list, admin, { organization: clinic.id });
   }
@@ -401,6 +413,8 @@ async function hooks(clinic: NotesClinic): Promise<void> {
   const organization_id = clinic.id;
   const url = "https://hooks.example.com/holdfast";
   const { endpoint_id } = await askRpc("save_webhook_endpoint", admin, { organization_id, url });
+  await askRpc("save_insights", admin, { organization_id, enabled: true });
+  await askRpc("read_insights", admin, { organization_id });
   for (const name of [
     "rotate_webhook_secret",
     "read_webhook_endpoints",

@@ -12,6 +12,7 @@ import { type Exchange, type Recorder, startRecorder } from "./recorder.ts";
 import { marksIn, marksInFiles } from "./scan.ts";
 import { hasSucceeded, isProblem, operationOf, type Variant, variantsOf } from "./variants.ts";
 
+const FEED_TOKEN = /hfc_[\w-]{43}/;
 const lines: string[] = [];
 let own: Stack;
 let host: FunctionsHost;
@@ -57,7 +58,7 @@ beforeAll(async () => {
     for (let next = calls.pop(); next; next = calls.pop()) await repeat(next, next.changes);
   };
   await Promise.all([repeatAll(), repeatAll(), repeatAll(), repeatAll()]);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await admin?.end();
   await host?.stop();
@@ -178,7 +179,14 @@ describe("no mark is", () => {
     expect(statements.filter(({ query }) => marksIn(query ?? "").length > 0)).toEqual([]);
   });
 
-  it("in a column that is not for PHI: audit trail, outbox, alerts and kept answers among them", async () => {
+  it("of a calendar's address in any log: whoever has it reads the calendar", async () => {
+    expect(recorder.exchanges.some(({ url }) => FEED_TOKEN.test(url))).toBe(true);
+    expect(lines.filter((line) => FEED_TOKEN.test(line))).toEqual([]);
+    expect(FEED_TOKEN.test(await serverLog())).toBe(false);
+  });
+
+  it("in a column that is not for PHI: audit trail, outbox, alerts, broadcasts and kept answers among them", async () => {
+    expect(await admin`select event from realtime.messages limit 1`).toHaveLength(1);
     expect(await leakyColumns(admin)).toEqual([]);
   });
 

@@ -14,7 +14,9 @@ const UUID = /^[0-9a-f-]{36}$/;
 export function operationOf({ url, body }: Pick<Exchange, "url" | "body">): string {
   const [path = ""] = url.split("?");
   const { action, operation } = parse(body) as { action?: string; operation?: string };
-  return [path.replace(/^\/(functions|rest)\/v1\//, ""), action ?? operation].filter(Boolean).join(" ");
+  return [path.replace(/^\/(functions|rest)\/v1\//, "").replace(/\/hfc_.*$/, ""), action ?? operation]
+    .filter(Boolean)
+    .join(" ");
 }
 
 /** Whether it is a call of a function or of an RPC that was given what it asked for. */

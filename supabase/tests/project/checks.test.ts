@@ -30,11 +30,19 @@ async function run(command: string, ...args: string[]): Promise<string> {
 describe("the code", () => {
   it("is linted and formatted", () => run("biome", "ci", "--error-on-warnings", "."));
   it("type-checks under Node", () => run("tsc", "--project", "."));
+  it("type-checks in a browser: the page, without Node's types", () =>
+    run("tsc", "--project", "src/page", "--noEmit"));
   it("type-checks under Deno", () => {
     const functions = readdirSync(`${root}supabase/functions`)
       .map((name) => `supabase/functions/${name}/index.ts`)
       .filter((path) => existsSync(root + path));
-    return run("deno", "check", ...functions, "scripts/stack/functions-host.ts");
+    return run(
+      "deno",
+      "check",
+      ...functions,
+      "scripts/bench/function-host.ts",
+      "scripts/stack/functions-host.ts",
+    );
   });
 
   it("can be installed on every platform: the lock has every optional package that a dependency names", () => {

@@ -68,6 +68,7 @@ describe("what the runbook names", () => {
       union select name from pg_settings
       -- What alerts, problems and holds are told apart by.
       union select unnest(array['break_glass', 'note_unreadable', 'repeated_denials', 'master_key_missing', 'not_from_the_function',
+        'in_flight', 'own_limit', 'organization_limit',
         'expired_unswept', 'duration_ms', 'request_id', 'audit.events.request_id'])`;
     const names = new Set([
       ...known.map(({ name }) => name),

@@ -310,7 +310,7 @@ describe("rescheduling against a model", () => {
             });
         },
       ),
-      { numRuns: 36 },
+      { numRuns: 24 },
     );
     // Both are met often, or the property says little.
     expect(tally.done).toBeGreaterThan(30);

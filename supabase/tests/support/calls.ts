@@ -8,8 +8,10 @@ import { sql, stack } from "./stack.ts";
 
 export type FunctionName =
   | "availability"
+  | "calendar-feed"
   | "documents"
   | "health"
+  | "insights-send"
   | "session-notes"
   | "sessions-availability"
   | "sessions-cancel"

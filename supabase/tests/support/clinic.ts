@@ -92,8 +92,8 @@ export const TIME_ZONE = "America/Los_Angeles";
 export async function createClinic(): Promise<Clinic> {
   const id = randomUUID();
   await sql`
-    insert into public.organizations (id, name, time_zone, calls_per_minute)
-    values (${id}, ${`Clinic ${id}`}, ${TIME_ZONE}, 100000)`;
+    insert into public.organizations (id, name, time_zone, calls_per_minute, total_calls_per_minute)
+    values (${id}, ${`Clinic ${id}`}, ${TIME_ZONE}, 100000, 1000000)`;
   await sql`
     insert into public.services (organization_id, service_code, name, cpt_code, client_lane, is_group)
     values

@@ -30,12 +30,17 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
   const {
     stop,
     adminDatabaseUrl: _,
+    crash: __,
     ...stack
   } = await startStack({
     // Functions tell of each request; what went well would drown the rest.
     log: (line) => line.startsWith('functions: {"level":"info"') || console.error(line),
     // Two live master keys, so that a test may rotate all keys of the shared database while others go on.
-    functionsEnv: { HOLDFAST_NOTE_KEYS: generateKeys(generateKeys(undefined)) },
+    functionsEnv: {
+      HOLDFAST_NOTE_KEYS: generateKeys(generateKeys(undefined)),
+      // What one file piles up must not refuse another's.
+      HOLDFAST_MAX_IN_FLIGHT: "1000",
+    },
   });
   project.provide("stack", stack);
   return stop;

@@ -3,7 +3,8 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { expect } from "vitest";
 import { OPERATIONS } from "../../../scripts/openapi/operations.ts";
-import { answerName } from "../../../scripts/openapi/schemas.ts";
+import { RPCS } from "../../../scripts/openapi/rpcs.ts";
+import { answerName, dataName } from "../../../scripts/openapi/schemas.ts";
 import { OPENAPI_PATH } from "../../../scripts/openapi.ts";
 
 type Json = Record<string, unknown>;
@@ -53,6 +54,16 @@ export const requestFaults = (name: string, body: unknown): string[] => {
   ] as Json;
   return faults(schema, body);
 };
+
+/** What the reference finds wrong with the answer of an RPC; of others it says nothing. */
+export function rpcFaults(name: string, answer: unknown): string[] {
+  if (!(name in RPCS)) return [];
+  const { data, ...others } = answer as { data: unknown; problem?: unknown };
+  if (others.problem) return faults({ $ref: "#/components/schemas/Refusal" }, others);
+  const beside =
+    Object.keys(others).join() === "replayed" ? [] : [`answers ${Object.keys(answer as object)}`];
+  return [...beside, ...faults({ $ref: `#/components/schemas/${dataName(name)}` }, data)];
+}
 
 /** Every name under which a function does something: one, or one for each action. */
 export const DEEDS = Object.entries(OPERATIONS).flatMap(([name, { answers }]) =>

@@ -1,0 +1,396 @@
+// Decides whether what callers were told is true. It knows the history, what lies in the tables at the end and the
+// snapshots in between; nothing here asks the database or runs any of the project's code.
+//
+// The method is that of a Jepsen test. An operation without an answer may or may not have had its effect; it was asked
+// again with its key until it was answered, so in the end each has one answer, and the effects of all answers must be the
+// rows there are: none missing, none twice, none left over. Each change of a session raises its version, and the answers
+// tell which they made, so the versions of a session, 1 to the last, must each be of one operation.
+
+import { createHash } from "node:crypto";
+import type { Anomaly, AnomalyKind } from "./anomalies.ts";
+import { Certainty } from "./certainty.ts";
+import type { Final, HoldRow, SessionRow } from "./final.ts";
+import type { Entry } from "./history.ts";
+import { Roles } from "./roles.ts";
+
+interface HoldAnswer {
+  hold_key: string;
+  holds: {
+    hold_key: string;
+    therapist_id: string;
+    client_id: string;
+    start_time: string;
+    end_time: string;
+  }[];
+}
+
+export interface SessionAnswer {
+  id: string;
+  version: number;
+  therapist_id: string;
+  client_id: string;
+  room_id: string | null;
+  group_id: string | null;
+  service_code: string;
+  start_time: string;
+  end_time: string;
+  status: string;
+}
+
+/** What the answers to one operation said. */
+interface Told {
+  digest: string;
+  doneFirst: number;
+}
+
+interface SessionStory {
+  /** By version, where it was put. */
+  places: Map<number, string>;
+  cancels: number;
+  /** The versions of a group's members also count what the group does to them. */
+  ofGroup: boolean;
+}
+
+const LIMIT_PER_KIND = 20;
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+
+export class Checker {
+  readonly counts: Partial<Record<AnomalyKind, number>> = {};
+  readonly anomalies: Anomaly[] = [];
+  private readonly told = new Map<number, Told>();
+  private readonly open = new Map<number, Entry>();
+  /** Hold id → whether the operation that made it was answered; with what it said of it. */
+  private readonly holds = new Map<
+    string,
+    { therapist: string; client: string; start: number; end: number }
+  >();
+  private readonly batches = new Map<string, string[]>();
+  private readonly confirmed = new Set<string>();
+  private readonly released = new Set<string>();
+  private readonly sessions = new Map<string, SessionStory>();
+  private readonly notes = new Map<string, Map<number, string>>();
+  private readonly refusals = new Map<string, number>();
+  private readonly roles = new Roles();
+  private readonly certainty = new Certainty();
+
+  constructor(private readonly final: Final) {}
+
+  find(kind: AnomalyKind, what: string): void {
+    const count = (this.counts[kind] ?? 0) + 1;
+    this.counts[kind] = count;
+    if (count <= LIMIT_PER_KIND) this.anomalies.push({ kind, what });
+  }
+
+  /** Takes the next entry of the history, in the order in which they ended. */
+  see(entry: Entry): void {
+    const { name, outcome, operation, code } = entry;
+    this.certainty.see(entry);
+    if (name === "clock") return;
+    this.findLeaks(entry);
+    this.roles.see(entry);
+    if (outcome === "broken") {
+      const said = typeof entry.problem === "string" ? entry.problem : JSON.stringify(entry.problem);
+      this.find("broken_answer", `operation ${operation}, ${name} over ${entry.via}: ${code}: ${said}`);
+      return;
+    }
+    if (name === "read" || name === "sweep") {
+      if (name === "read" && outcome === "ok") this.findOverlapsIn(entry);
+      return;
+    }
+    if (outcome === "ok" && entry.forbidden) {
+      this.find("forbidden_done", `operation ${operation}, ${name}, was done for who may not`);
+      return;
+    }
+    if (outcome === "refused") this.noteRefusal(entry);
+    if (name === "revoke_role" || name === "grant_role") return;
+    if (outcome === "ok") this.noteEffect(entry);
+    else if (outcome === "unknown") {
+      if (!this.told.has(operation)) this.open.set(operation, entry);
+    } else if (code !== "idempotency_in_flight") this.open.delete(operation);
+  }
+
+  /** What the last operations came to, against what there is. */
+  finish(unresolved: number): void {
+    if (unresolved > 0 || this.open.size > 0) {
+      this.find("unresolved", `${Math.max(unresolved, this.open.size)} operations were never answered`);
+    }
+    this.checkHolds();
+    this.checkSessions();
+    this.checkNotes();
+    this.checkTrail();
+    for (const what of this.roles.faults()) this.find("forbidden_done", what);
+    for (const what of this.certainty.faults()) this.find("overlap_acknowledged", what);
+  }
+
+  // -------------------------------------------------------------------------------------------------------
+  // Entry by entry
+  // -------------------------------------------------------------------------------------------------------
+
+  private findLeaks(entry: Entry): void {
+    const text = JSON.stringify([entry.data, entry.problem]) ?? "";
+    for (const [id] of text.matchAll(UUID)) {
+      const owner = this.final.owners.get(id);
+      if (owner !== undefined && owner !== entry.organization) {
+        this.find(
+          "leak",
+          `operation ${entry.operation}, ${entry.name} over ${entry.via}, shows ${id} of another tenant`,
+        );
+        return;
+      }
+    }
+  }
+
+  /** One answer is one moment: of the sessions in it no two of a therapist overlap. */
+  private findOverlapsIn(entry: Entry): void {
+    const rows = (entry.data as SessionAnswer[]).filter(({ status }) => status === "scheduled");
+    const last = new Map<string, number>();
+    const starts = new Map<string, string>();
+    for (const { therapist_id, start_time, end_time } of rows) {
+      const [start, end] = [Date.parse(start_time), Date.parse(end_time)];
+      const isSameSlot = starts.get(therapist_id) === `${start_time} ${end_time}`;
+      if (start < (last.get(therapist_id) ?? 0) && !isSameSlot) {
+        this.find(
+          "overlap_visible",
+          `operation ${entry.operation} reads two sessions of ${therapist_id} at ${start_time}`,
+        );
+      }
+      last.set(therapist_id, end);
+      starts.set(therapist_id, `${start_time} ${end_time}`);
+    }
+  }
+
+  /** Over HTTP it may be the function that refuses, or an earlier call to the database. */
+  private noteRefusal({ organization, name, code, via, forbidden }: Entry): void {
+    if (forbidden || via === "http") return;
+    const about = `${organization} rpc.${name} ${code}`;
+    this.refusals.set(about, (this.refusals.get(about) ?? 0) + 1);
+  }
+
+  private noteEffect(entry: Entry): void {
+    const { operation, replayed } = entry;
+    const digest = createHash("sha1").update(canonical(entry.data)).digest("base64");
+    const told = this.told.get(operation);
+    this.open.delete(operation);
+    if (told) {
+      if (told.digest !== digest) {
+        this.find("effect_doubled", `operation ${operation}, ${entry.name}, was answered with two effects`);
+        // What the second answer tells of is an effect too.
+        this.addEffect(entry);
+      } else if (!replayed && told.doneFirst > 0) {
+        this.find("effect_doubled", `operation ${operation}, ${entry.name}, was done anew for its key`);
+      }
+      if (!replayed) told.doneFirst++;
+      return;
+    }
+    this.told.set(operation, { digest, doneFirst: replayed ? 0 : 1 });
+    this.addEffect(entry);
+  }
+
+  private addEffect({ name, request, data, operation }: Entry): void {
+    if (name === "hold_sessions" || name === "join_slot") {
+      const { hold_key, holds } = data as HoldAnswer;
+      this.batches.set(
+        hold_key,
+        holds.map((hold) => hold.hold_key),
+      );
+      for (const hold of holds) {
+        if (this.holds.has(hold.hold_key))
+          this.find("effect_doubled", `hold ${hold.hold_key} was made twice`);
+        this.holds.set(hold.hold_key, {
+          therapist: hold.therapist_id,
+          client: hold.client_id,
+          start: Date.parse(hold.start_time),
+          end: Date.parse(hold.end_time),
+        });
+      }
+    } else if (name === "confirm_sessions") {
+      const key = request.hold_key as string;
+      for (const id of this.batches.get(key) ?? [key]) {
+        if (this.confirmed.has(id)) this.find("effect_doubled", `hold ${id} was confirmed twice`);
+        this.confirmed.add(id);
+      }
+      this.addVersions(data, operation);
+    } else if (name === "move_session" || name === "swap_sessions") {
+      this.addVersions(data, operation);
+    } else if (name === "cancel_sessions") {
+      for (const { id, kind } of (data as { cancelled: { id: string; kind: string }[] }).cancelled) {
+        if (kind === "session") this.storyOf(id).cancels++;
+        else if (this.released.has(id)) this.find("effect_doubled", `hold ${id} was released twice`);
+        else this.released.add(id);
+      }
+    } else if (name === "save_note") {
+      const { id, version } = (data as { note: { id: string; version: number } }).note;
+      const versions = this.notes.get(id) ?? new Map<number, string>();
+      if (versions.has(version))
+        this.find("effect_doubled", `version ${version} of note ${id} was saved twice`);
+      this.notes.set(id, versions.set(version, request.text as string));
+    }
+  }
+
+  private addVersions(data: unknown, operation: number): void {
+    for (const session of (data as { sessions: SessionAnswer[] }).sessions) {
+      const story = this.storyOf(session.id);
+      story.ofGroup ||= session.group_id !== null;
+      const { places } = story;
+      if (places.has(session.version)) {
+        this.find(
+          "effect_doubled",
+          `version ${session.version} of session ${session.id} was made twice, again by ${operation}`,
+        );
+      }
+      places.set(session.version, placeOfAnswer(session));
+    }
+  }
+
+  private storyOf(id: string): SessionStory {
+    let story = this.sessions.get(id);
+    if (!story) {
+      story = { places: new Map(), cancels: 0, ofGroup: false };
+      this.sessions.set(id, story);
+    }
+    return story;
+  }
+
+  // -------------------------------------------------------------------------------------------------------
+  // At the end
+  // -------------------------------------------------------------------------------------------------------
+
+  private checkHolds(): void {
+    for (const [id, told] of this.holds) {
+      const row = this.final.holds.get(id);
+      if (!row) {
+        this.find("effect_lost", `hold ${id} was acknowledged and is not there`);
+        continue;
+      }
+      const isAsTold =
+        row.therapist_id === told.therapist &&
+        row.client_id === told.client &&
+        row.start === told.start &&
+        row.end === told.end;
+      // The holds of a group whose time has passed move along with it no more; a live one keeps the group where it is.
+      if (!isAsTold && row.group_id === null)
+        this.find("effect_altered", `hold ${id} is not what was acknowledged`);
+      this.expectStatus(id, "confirmed", this.confirmed, row);
+      this.expectStatus(id, "released", this.released, row);
+    }
+    for (const [id, row] of this.final.holds) {
+      if (!this.holds.has(id))
+        this.find("effect_unacknowledged", `hold ${id} is there and no answer tells of it`);
+      this.expectEvents(`hold.created ${id}`, 1);
+      for (const status of ["confirmed", "released", "expired"]) {
+        this.expectEvents(`hold.${status} ${id}`, row.status === status ? 1 : 0);
+      }
+    }
+    for (const id of [...this.confirmed, ...this.released]) {
+      if (!this.final.holds.has(id))
+        this.find("effect_lost", `hold ${id} was confirmed or released and is not there`);
+    }
+  }
+
+  private expectStatus(id: string, status: string, told: Set<string>, row: HoldRow): void {
+    if (told.has(id) && row.status !== status) {
+      this.find("effect_lost", `hold ${id} was acknowledged as ${status} and is ${row.status}`);
+    } else if (!told.has(id) && row.status === status) {
+      this.find("effect_unacknowledged", `hold ${id} is ${status} and no answer tells of it`);
+    }
+  }
+
+  private checkSessions(): void {
+    for (const [id, story] of this.sessions) {
+      const row = this.final.sessions.get(id);
+      if (!row) {
+        this.find("effect_lost", `session ${id} was acknowledged and is not there`);
+        continue;
+      }
+      if (story.cancels > 0 !== (row.status === "cancelled")) {
+        const kind = story.cancels > 0 ? "effect_lost" : "effect_unacknowledged";
+        this.find(
+          kind,
+          `session ${id} was cancelled ${story.cancels} times by what was answered, and is ${row.status}`,
+        );
+      }
+      if (story.cancels > 1)
+        this.find("effect_doubled", `session ${id} was cancelled ${story.cancels} times`);
+      this.checkVersions(id, story, row);
+      this.expectEvents(`session.scheduled ${id}`, 1);
+      this.expectEvents(`session.cancelled ${id}`, row.status === "cancelled" ? 1 : 0);
+    }
+    for (const id of this.final.sessions.keys()) {
+      if (!this.sessions.has(id))
+        this.find("effect_unacknowledged", `session ${id} is there and no answer tells of it`);
+    }
+  }
+
+  private checkVersions(id: string, { places, cancels, ofGroup }: SessionStory, row: SessionRow): void {
+    if (ofGroup) return;
+    const due = row.version - cancels;
+    const last = Math.max(0, ...places.keys());
+    const is = `session ${id} is at version ${row.version}`;
+    if (last > due) {
+      this.find("effect_lost", `${is}, and version ${last} was acknowledged`);
+    } else if (places.size < due) {
+      this.find("effect_unacknowledged", `${is}, and answers tell of ${places.size + cancels}`);
+    } else if (places.get(last) !== placeOfRow(row)) {
+      this.find("effect_altered", `session ${id} is not where version ${last} put it`);
+    }
+    let moves = 0;
+    for (let version = 2; version <= last; version++) {
+      if (places.get(version) !== places.get(version - 1)) moves++;
+    }
+    this.expectEvents(`session.moved ${id}`, moves);
+  }
+
+  private checkNotes(): void {
+    for (const [id, versions] of this.notes) {
+      const row = this.final.notes.get(id);
+      const last = Math.max(...versions.keys());
+      if (!row || row.version < last)
+        this.find("effect_lost", `version ${last} of note ${id} was acknowledged and is not there`);
+      else if (row.version !== versions.size || row.versions !== versions.size) {
+        this.find(
+          "effect_unacknowledged",
+          `note ${id} is at version ${row.version}, and answers tell of ${versions.size}`,
+        );
+      } else if (row.text !== undefined && row.text !== versions.get(last)) {
+        this.find("effect_altered", `note ${id} does not say what was saved last`);
+      }
+      this.expectEvents(`note.saved ${id}`, versions.size);
+    }
+    for (const id of this.final.notes.keys()) {
+      if (!this.notes.has(id))
+        this.find("effect_unacknowledged", `note ${id} is there and no answer tells of it`);
+    }
+  }
+
+  private expectEvents(what: string, count: number): void {
+    const found = this.final.events.get(what) ?? 0;
+    if (found !== count) this.find("audit_incomplete", `${what}: ${found} events, not ${count}`);
+  }
+
+  private checkTrail(): void {
+    for (const [about, least] of this.refusals) {
+      const found = this.final.refusals.get(about) ?? 0;
+      if (found < least)
+        this.find("audit_incomplete", `${about}: ${found} refusals on record, and ${least} were answered`);
+    }
+    const { finding, unsealed, lostHeads } = this.final.trail;
+    if (finding) this.find("audit_not_sealed", finding);
+    if (unsealed !== 0 && !finding) this.find("audit_not_sealed", `${unsealed} events are not sealed`);
+    if (lostHeads > 0) this.find("audit_not_sealed", `${lostHeads} seals that were read are gone`);
+  }
+}
+
+/** JSON with the keys of objects in order: the same data whichever way it came. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, it: unknown) =>
+    it && typeof it === "object" && !Array.isArray(it)
+      ? Object.fromEntries(Object.entries(it).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : it,
+  );
+}
+
+const placeOfAnswer = ({ therapist_id, client_id, room_id, start_time, end_time }: SessionAnswer): string =>
+  [therapist_id, client_id, room_id ?? "", Date.parse(start_time), Date.parse(end_time)].join(" ");
+
+const placeOfRow = ({ therapist_id, client_id, room_id, start, end }: SessionRow): string =>
+  [therapist_id, client_id, room_id ?? "", start, end].join(" ");

@@ -1,0 +1,140 @@
+// The clinics that a run plays in. Written as the owner, since arranging is not what is put to the test.
+
+import { randomUUID } from "node:crypto";
+import type { Sql } from "postgres";
+import type { Scale } from "./plan.ts";
+
+export interface Person {
+  id: string;
+  email: string;
+}
+
+export interface Clinic {
+  id: string;
+  admin: Person;
+  schedulers: Person[];
+  /** A scheduler whose role comes and goes. */
+  temporary: Person;
+  therapists: { id: string; user: Person }[];
+  clients: string[];
+  rooms: string[];
+}
+
+export const PASSWORD = "correct horse battery staple";
+/** Without daylight saving: what is put to the test here is not the calendar. */
+export const TIME_ZONE = "America/Phoenix";
+const OFFSET_MINUTES = -420;
+
+/** Units of each authorization: short enough to run out, so that what is not given back is missed. */
+const UNITS = 120;
+
+const HALF_HOUR_MS = 1_800_000;
+const SLOTS_A_DAY = 20;
+
+/** The four time fields of so many half hours from a slot on, which are ten hours of each day from the next but one. */
+export function timesOf(slot: number, halfHours: number) {
+  const day = Math.floor(Date.now() / 86_400_000) + 2 + Math.floor(slot / SLOTS_A_DAY);
+  const start = day * 86_400_000 + (30 + (slot % SLOTS_A_DAY)) * HALF_HOUR_MS;
+  return {
+    start_time: new Date(start).toISOString(),
+    end_time: new Date(start + halfHours * HALF_HOUR_MS).toISOString(),
+    start_time_offset_minutes: OFFSET_MINUTES,
+    end_time_offset_minutes: OFFSET_MINUTES,
+  };
+}
+
+export async function makeClinics(sql: Sql, { clinics }: Scale): Promise<Clinic[]> {
+  const made: Clinic[] = [];
+  for (let index = 0; index < clinics; index++) made.push(await makeClinic(sql));
+  return made;
+}
+
+async function makeClinic(sql: Sql): Promise<Clinic> {
+  const id = randomUUID();
+  await sql`
+    insert into public.organizations (id, name, time_zone, calls_per_minute, total_calls_per_minute)
+    values (${id}, ${`Clinic ${id}`}, ${TIME_ZONE}, 100000, 1000000)`;
+  await sql`
+    insert into public.services (organization_id, service_code, name, cpt_code, client_lane, is_group)
+    values (${id}, '97153', 'Direct', '97153', 0, false), (${id}, '97155', 'Supervision', '97155', 1, false),
+      (${id}, '97154', 'Group', '97154', 0, true)`;
+  const people = await makePeople(sql, 7);
+  const [admin, one, two, temporary, ...therapists] = people as [Person, Person, Person, Person, ...Person[]];
+  const clinic: Clinic = {
+    id,
+    admin,
+    schedulers: [one, two],
+    temporary,
+    therapists: therapists.map((user) => ({ id: randomUUID(), user })),
+    clients: Array.from({ length: 6 }, () => randomUUID()),
+    rooms: [randomUUID()],
+  };
+  await grant(sql, id, "admin", [admin]);
+  await grant(sql, id, "internal_ops", [one, two, temporary]);
+  await grant(sql, id, "therapist", therapists);
+  for (const { id: therapist, user } of clinic.therapists) {
+    await sql`
+      insert into public.therapists (id, organization_id, user_id, display_name, credential)
+      values (${therapist}, ${id}, ${user.id}, 'A therapist', 'RBT')`;
+    await sql`
+      insert into public.therapist_availability (
+        organization_id, therapist_id, weekday, local_start, local_end, effective_from, time_zone)
+      select ${id}, ${therapist}, weekday, '00:00', '24:00', '2020-01-01', ${TIME_ZONE} from generate_series(1, 7) weekday`;
+  }
+  await sql`
+    insert into public.clients (id, organization_id, full_name)
+    select client, ${id}, 'A client' from unnest(${clinic.clients}::uuid[]) client`;
+  await sql`insert into public.rooms (id, organization_id, name) values (${clinic.rooms[0] as string}, ${id}, 'A room')`;
+  await sql`
+    insert into public.care_team_assignments (organization_id, therapist_id, client_id, team_role, starts_on)
+    select ${id}, therapist, client, 'therapist', current_date - 30
+    from unnest(${clinic.therapists.map((therapist) => therapist.id)}::uuid[]) therapist
+    cross join unnest(${clinic.clients}::uuid[]) client`;
+  await authorize(sql, id, clinic.clients.slice(0, 3));
+  return clinic;
+}
+
+async function makePeople(sql: Sql, howMany: number): Promise<Person[]> {
+  const people = Array.from({ length: howMany }, () => {
+    const id = randomUUID();
+    return { id, email: `${id}@torture.example` };
+  });
+  for (const { id, email } of people) {
+    await sql`
+      with login as (
+        insert into auth.users (
+          id, instance_id, aud, role, email, encrypted_password, email_confirmed_at, raw_app_meta_data,
+          raw_user_meta_data, created_at, updated_at, confirmation_token, recovery_token, email_change,
+          email_change_token_new)
+        values (
+          ${id}, '00000000-0000-0000-0000-000000000000', 'authenticated', 'authenticated', ${email},
+          extensions.crypt(${PASSWORD}, extensions.gen_salt('bf', 4)), now(),
+          '{"provider": "email", "providers": ["email"]}', '{}', now(), now(), '', '', '', '')
+        returning id, email),
+      session as (insert into auth.sessions (id, user_id, created_at) select id, id, now() from login)
+      insert into auth.identities (id, user_id, provider_id, provider, identity_data, created_at, updated_at)
+      select gen_random_uuid(), id, id::text, 'email',
+        jsonb_build_object('sub', id, 'email', email, 'email_verified', true), now(), now()
+      from login`;
+  }
+  return people;
+}
+
+async function grant(sql: Sql, organization: string, role: string, people: Person[]): Promise<void> {
+  await sql`
+    insert into public.user_roles (organization_id, user_id, role)
+    select ${organization}, id, ${role} from unnest(${people.map((person) => person.id)}::uuid[]) id`;
+}
+
+async function authorize(sql: Sql, organization: string, clients: string[]): Promise<void> {
+  const payer = randomUUID();
+  await sql`insert into public.payers (id, organization_id, name) values (${payer}, ${organization}, 'A payer')`;
+  await sql`
+    insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
+    select ${organization}, client, ${payer}, current_date - 365 from unnest(${clients}::uuid[]) client`;
+  await sql`
+    insert into public.authorizations (
+      organization_id, client_id, payer_id, authorization_number, cpt_codes, starts_on, ends_on, units)
+    select ${organization}, client, ${payer}, 'A-1', '{97153}', current_date - 365, current_date + 730, ${UNITS}
+    from unnest(${clients}::uuid[]) client`;
+}
