@@ -80,7 +80,9 @@ export async function torture(stack: Stack, options: RunOptions): Promise<Report
     places: clinics.map((clinic) => ({ clinic, board: new Board() })),
     recorder,
     counts,
-    goesOn: () => counts.operations < options.operations && performance.now() < deadline,
+    faultsToCome: options.faults,
+    goesOn: () =>
+      (counts.operations < options.operations || play.faultsToCome > 0) && performance.now() < deadline,
     unresolved: new Map(),
   };
   const found: Anomaly[] = [];
@@ -164,6 +166,7 @@ async function inflictAll(
     const began = performance.now();
     await inflict(fault, target).catch((error) => log(`${fault.kind}: ${error}`));
     inflicted[fault.kind] = (inflicted[fault.kind] ?? 0) + 1;
+    play.faultsToCome -= 1;
     const ms = Math.round(performance.now() - began);
     log(`${play.counts.operations} operations, ${play.unresolved.size} open: ${fault.kind} took ${ms} ms`);
   }

@@ -20,6 +20,8 @@ export interface Play {
   places: Place[];
   recorder: Recorder;
   counts: Counts;
+  /** A fault may take longer than the operations that are left: the users go on until all came. */
+  faultsToCome: number;
   /** Whether another operation is to begin. */
   goesOn(): boolean;
   /** Operations of which nobody knows what came of them, with whoever asked. */
