@@ -4,10 +4,11 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import postgres, { type Sql, type TransactionSql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
 import { encodeFields, merkleRoot } from "./audit/hashing.ts";
 import { type Head, readHead } from "./audit/trail.ts";
 import { type Report, type VerifyOptions, verify } from "./audit/verify.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 
 let stack: Stack;
 /** As the superuser. */
@@ -23,7 +24,7 @@ const event = (sql: Sql | TransactionSql, count: number) => sql`
   from generate_series(1, ${count}::integer) n`;
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   admin = postgres(stack.adminDatabaseUrl, { max: 2, onnotice: () => {} });
   // The seals of what migrations and setup put on record, if anything, come first.
   await admin`select audit.seal()`;

@@ -2,17 +2,18 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
 import type { Finding } from "./doctor/checks.ts";
 import { examine } from "./doctor/examine.ts";
 import { projectMigrations } from "./doctor/migrations.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 import { freePort } from "./stack/ports.ts";
 
 let stack: Stack;
 let admin: Sql;
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   admin = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
 });
 afterAll(async () => {

@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
 import { compare, type Difference } from "./drift/compare.ts";
 import { fixture, nextPartition, plants, table } from "./drift/planted.ts";
 import { changedLines, report } from "./drift/report.ts";
 import { readSnapshot, type Snapshot } from "./drift/snapshot.ts";
 import { connectionError, parseRemote, RemoteError } from "./remote.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 import { freePort } from "./stack/ports.ts";
 
 let stack: Stack;
@@ -15,7 +16,7 @@ let admin: Sql;
 let reference: Snapshot;
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   admin = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
   reference = await snapshotAfter("");
 });

@@ -11,7 +11,8 @@ import {
   unwrapKey,
   wrapKey,
 } from "../supabase/functions/_shared/note-crypto.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import type { Stack } from "./stack/index.ts";
 
 const HOW_MANY = 1000;
 const script = fileURLToPath(new URL("keys.ts", import.meta.url));
@@ -48,7 +49,7 @@ const wrappedBy = async (secret: string) => {
 };
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
   first = (await run(["generate"])).stdout.trim();
   const [clinic] =

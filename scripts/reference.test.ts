@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
 import { parseCsv } from "./reference/csv.ts";
 import { readReference } from "./reference/read.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 
 let stack: Stack;
 let sql: Sql;
@@ -16,7 +17,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "reference-"));
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
 });
 afterAll(async () => {

@@ -8,9 +8,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { type Stack, startStack } from "../../../scripts/stack/index.ts";
+import type { Stack } from "../../../scripts/stack/index.ts";
 import { runningPostgresPid } from "../../../scripts/stack/postgres.ts";
 import { toProblem } from "../../../src/lib/problems.ts";
+import { startOwnStack } from "../support/own-stack.ts";
 
 let folder: string;
 let local: Stack;
@@ -19,7 +20,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "holdfast-outage-"));
   // Where root runs the tests, Postgres' own user must be able to pass.
   await chmod(folder, 0o755);
-  local = await startStack({ dataDir: join(folder, "data"), log: (line) => void lines.push(line) });
+  local = await startOwnStack({ dataDir: join(folder, "data"), log: (line) => void lines.push(line) });
 });
 afterAll(async () => {
   await local.stop();
