@@ -227,7 +227,9 @@ describe("the scan finds what is planted:", () => {
       const before = linesWithMarks(await serverLog()).length;
       await admin.unsafe(statement).catch(() => {});
       // The server's log comes through a pipe.
-      await expect.poll(async () => linesWithMarks(await serverLog()).length).toBeGreaterThan(before);
+      await expect
+        .poll(async () => linesWithMarks(await serverLog()).length, { timeout: 30_000 })
+        .toBeGreaterThan(before);
     }
   });
 
