@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import postgres, { type Sql, type TransactionSql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import { runScript } from "../supabase/tests/support/run-script.ts";
 import { encodeFields, merkleRoot } from "./audit/hashing.ts";
 import { type Head, readHead } from "./audit/trail.ts";
 import { type Report, type VerifyOptions, verify } from "./audit/verify.ts";
@@ -262,22 +261,7 @@ describe("what is hashed", () => {
 });
 
 describe("npm run audit", () => {
-  const script = fileURLToPath(new URL("audit.ts", import.meta.url));
-  const tsx = fileURLToPath(new URL("../node_modules/.bin/tsx", import.meta.url));
-  function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    return new Promise((resolve) => {
-      const child = spawn(tsx, [script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-      let stdout = "";
-      let stderr = "";
-      child.stdout.on("data", (chunk) => {
-        stdout += chunk;
-      });
-      child.stderr.on("data", (chunk) => {
-        stderr += chunk;
-      });
-      child.once("close", (code) => resolve({ code, stdout, stderr }));
-    });
-  }
+  const run = (...args: string[]) => runScript("audit", args);
 
   it("prints the head, verifies and seals as role postgres, and ends with 0", async () => {
     const db = ["--db", stack.databaseUrl];

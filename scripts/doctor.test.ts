@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import { runScript } from "../supabase/tests/support/run-script.ts";
 import type { Finding } from "./doctor/checks.ts";
 import { examine } from "./doctor/examine.ts";
 import { projectMigrations } from "./doctor/migrations.ts";
@@ -241,20 +240,7 @@ describe("the doctor", () => {
   });
 });
 
-interface Run {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-async function doctor(...args: string[]): Promise<Run> {
-  const path = fileURLToPath(new URL("./doctor.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", path, ...args]);
-  const run: Run = { code: null, stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk) => (run.stdout += chunk));
-  child.stderr.on("data", (chunk) => (run.stderr += chunk));
-  return new Promise((resolve) => child.once("close", (code) => resolve({ ...run, code })));
-}
+const doctor = (...args: string[]) => runScript("doctor", args);
 
 describe("npm run doctor", () => {
   it("prints an aligned table and exits with 0 where nothing failed, with 1 where something did", async () => {
