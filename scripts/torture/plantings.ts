@@ -242,6 +242,8 @@ export const PLANTINGS: readonly Planting[] = [
       alter table public.calendar_claims drop constraint calendar_claims_no_overlap;
       alter table public.sessions drop constraint sessions_no_overlap;
       create or replace function app.lock_subjects(subject_ids uuid[]) returns void
+      language plpgsql set search_path = '' as 'begin perform pg_sleep(0.02); end';
+      create or replace function app.lock_bookings(bookings app.booking[]) returns void
       language plpgsql set search_path = '' as 'begin perform pg_sleep(0.02); end'`,
     ],
     undo: [],

@@ -208,12 +208,17 @@ declare
   ended public.session_holds;
   confirmed jsonb;
 begin
-  perform app.lock_subjects(array(
-    select subject.id
-    from unnest(holds) hold
-    left join public.sessions moved on moved.id = hold.session_id
-    cross join lateral (values
-      (hold.therapist_id), (hold.client_id), (hold.room_id), (moved.therapist_id), (moved.room_id)) as subject (id)));
+  -- A move also frees time, whenever that is: its subjects are locked whole.
+  if holds[1].session_id is null then
+    perform app.lock_bookings(array(select app.booking_of_hold(hold) from unnest(holds) hold));
+  else
+    perform app.lock_subjects(array(
+      select subject.id
+      from unnest(holds) hold
+      left join public.sessions moved on moved.id = hold.session_id
+      cross join lateral (values
+        (hold.therapist_id), (hold.client_id), (hold.room_id), (moved.therapist_id), (moved.room_id)) as subject (id)));
+  end if;
   holds := array(
     select it from public.session_holds it where it.batch_key = hold_key order by it.start_time, it.id for update);
 
