@@ -44,11 +44,14 @@ begin
     end if;
   end if;
   if not client_id = any (app.my_client_ids()) then
+    if client_id = any (app.guarded_client_ids()) then
+      perform app.refuse('forbidden', 'This is for the clinic to do for the client.');
+    end if;
     perform app.refuse('not_found', 'There is no such client.');
   end if;
 end
 $$;
-comment on function app.check_client is 'Refuses a client whom the caller does not know.';
+comment on function app.check_client is 'Refuses a client whom the caller does not know, or knows as family only.';
 
 create function app.check_caller(organization uuid, therapist_id uuid, client_id uuid)
 returns void

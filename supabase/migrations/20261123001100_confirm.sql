@@ -145,13 +145,21 @@ declare
       offset 0
     ) claim);
 begin
+  if reason = 'confirmed' then
+    perform app.refuse('hold_confirmed', 'This hold is a booking already.', jsonb_build_object(
+      'session_ids', (
+        select jsonb_agg(coalesce(hold.session_id, hold.id) order by hold.start_time, hold.id)
+        from public.session_holds hold
+        where hold.batch_key = ended.batch_key)));
+  end if;
   perform app.refuse('hold_expired', 'This hold has ended.', jsonb_build_object(
     'reason', reason,
-    'still_free', reason <> 'confirmed' and still_free and ended.start_time > clock_timestamp()));
+    'still_free', still_free and ended.start_time > clock_timestamp()));
 end
 $$;
 comment on function app.refuse_ended_hold is
-  'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now.';
+  'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now. One that was confirmed is '
+  'the sessions of session_ids.';
 
 create function app.check_units_of_move(organization uuid, holds public.session_holds[], request jsonb)
 returns void
