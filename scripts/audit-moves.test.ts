@@ -3,9 +3,10 @@
 import { pipeline } from "node:stream/promises";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
 import { type Head, readHead } from "./audit/trail.ts";
 import { verify } from "./audit/verify.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 
 let stacks: Stack[];
 /** The superuser of each cluster. */
@@ -28,7 +29,7 @@ async function copy(table: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  stacks = await Promise.all([startStack({ functions: false }), startStack({ functions: false })]);
+  stacks = await Promise.all([startOwnStack({ functions: false }), startOwnStack({ functions: false })]);
   [from, to] = stacks.map(({ adminDatabaseUrl }) =>
     postgres(adminDatabaseUrl, { max: 2, onnotice: () => {} }),
   ) as [Sql, Sql];

@@ -1,13 +1,13 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import postgres, { type Sql, type TransactionSql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import { runScript } from "../supabase/tests/support/run-script.ts";
 import { encodeFields, merkleRoot } from "./audit/hashing.ts";
 import { type Head, readHead } from "./audit/trail.ts";
 import { type Report, type VerifyOptions, verify } from "./audit/verify.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 
 let stack: Stack;
 /** As the superuser. */
@@ -23,7 +23,7 @@ const event = (sql: Sql | TransactionSql, count: number) => sql`
   from generate_series(1, ${count}::integer) n`;
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   admin = postgres(stack.adminDatabaseUrl, { max: 2, onnotice: () => {} });
   // The seals of what migrations and setup put on record, if anything, come first.
   await admin`select audit.seal()`;
@@ -261,22 +261,7 @@ describe("what is hashed", () => {
 });
 
 describe("npm run audit", () => {
-  const script = fileURLToPath(new URL("audit.ts", import.meta.url));
-  const tsx = fileURLToPath(new URL("../node_modules/.bin/tsx", import.meta.url));
-  function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    return new Promise((resolve) => {
-      const child = spawn(tsx, [script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-      let stdout = "";
-      let stderr = "";
-      child.stdout.on("data", (chunk) => {
-        stdout += chunk;
-      });
-      child.stderr.on("data", (chunk) => {
-        stderr += chunk;
-      });
-      child.once("close", (code) => resolve({ code, stdout, stderr }));
-    });
-  }
+  const run = (...args: string[]) => runScript("audit", args);
 
   it("prints the head, verifies and seals as role postgres, and ends with 0", async () => {
     const db = ["--db", stack.databaseUrl];

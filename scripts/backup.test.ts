@@ -10,12 +10,13 @@ import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import ws from "ws";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
 import { readHead } from "./audit/trail.ts";
 import { dump } from "./backup/dump.ts";
 import { type Manifest, readManifest } from "./backup/manifest.ts";
 import { prove } from "./backup/prove.ts";
 import { restore } from "./backup/restore.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 
 let stacks: [Stack, Stack];
 /** As role postgres, which is no superuser: who restores a hosted project is none either. */
@@ -30,8 +31,8 @@ const birch = "d0000000-0000-4000-8000-000000000002";
 
 beforeAll(async () => {
   stacks = await Promise.all([
-    startStack({ functions: false, seed: true }),
-    startStack({ functions: false }),
+    startOwnStack({ functions: false, seed: true }),
+    startOwnStack({ functions: false }),
   ]);
   [from, to] = stacks.map(({ databaseUrl }) => postgres(databaseUrl, { max: 2, onnotice: () => {} })) as [
     Sql,

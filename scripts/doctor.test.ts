@@ -1,18 +1,18 @@
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import { runScript } from "../supabase/tests/support/run-script.ts";
 import type { Finding } from "./doctor/checks.ts";
 import { examine } from "./doctor/examine.ts";
 import { projectMigrations } from "./doctor/migrations.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 import { freePort } from "./stack/ports.ts";
 
 let stack: Stack;
 let admin: Sql;
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   admin = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
 });
 afterAll(async () => {
@@ -240,20 +240,7 @@ describe("the doctor", () => {
   });
 });
 
-interface Run {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-async function doctor(...args: string[]): Promise<Run> {
-  const path = fileURLToPath(new URL("./doctor.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", path, ...args]);
-  const run: Run = { code: null, stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk) => (run.stdout += chunk));
-  child.stderr.on("data", (chunk) => (run.stderr += chunk));
-  return new Promise((resolve) => child.once("close", (code) => resolve({ ...run, code })));
-}
+const doctor = (...args: string[]) => runScript("doctor", args);
 
 describe("npm run doctor", () => {
   it("prints an aligned table and exits with 0 where nothing failed, with 1 where something did", async () => {

@@ -1,13 +1,13 @@
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import { type Ran, runScript } from "../supabase/tests/support/run-script.ts";
 import { compare, type Difference } from "./drift/compare.ts";
 import { fixture, nextPartition, plants, table } from "./drift/planted.ts";
 import { changedLines, report } from "./drift/report.ts";
 import { readSnapshot, type Snapshot } from "./drift/snapshot.ts";
 import { connectionError, parseRemote, RemoteError } from "./remote.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 import { freePort } from "./stack/ports.ts";
 
 let stack: Stack;
@@ -15,7 +15,7 @@ let admin: Sql;
 let reference: Snapshot;
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   admin = postgres(stack.adminDatabaseUrl, { max: 1, onnotice: () => {} });
   reference = await snapshotAfter("");
 });
@@ -122,28 +122,18 @@ describe("the report", () => {
   });
 });
 
-interface Run {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** Runs the command; `whenRead` is called once it has read the live database and goes on to the reference. */
-function drift(args: string[], whenRead: () => void = () => {}): Promise<Run> {
-  const path = fileURLToPath(new URL("drift.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", path, ...args]);
-  const run: Run = { code: null, stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk) => (run.stdout += chunk));
-  child.stderr.on("data", (chunk) => {
-    run.stderr += chunk;
-    if (run.stderr.includes("making the reference")) whenRead();
+function drift(args: string[], whenRead: () => void = () => {}): Promise<Ran> {
+  return runScript("drift", args, {
+    watch: ({ stderr }) => {
+      if (stderr.includes("making the reference")) whenRead();
+    },
   });
-  return new Promise((resolve) => child.once("close", (code) => resolve({ ...run, code })));
 }
 
 describe("npm run drift", () => {
   it("exits with 0 where nothing differs and with 1 where something does, in words or JSON", async () => {
-    let equal: Promise<Run> | undefined;
+    let equal: Promise<Ran> | undefined;
     await new Promise<void>((resolve) => {
       equal = drift(["--remote", stack.databaseUrl], resolve);
       void equal.then(() => resolve());

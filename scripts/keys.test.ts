@@ -1,8 +1,6 @@
 // `npm run keys` as its operators run it, on a stack of its own.
 
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -11,10 +9,11 @@ import {
   unwrapKey,
   wrapKey,
 } from "../supabase/functions/_shared/note-crypto.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import { runScript } from "../supabase/tests/support/run-script.ts";
+import type { Stack } from "./stack/index.ts";
 
 const HOW_MANY = 1000;
-const script = fileURLToPath(new URL("keys.ts", import.meta.url));
 
 let stack: Stack;
 let sql: Sql;
@@ -23,20 +22,12 @@ let second: string;
 
 /** Runs the command; `killAt` ends it, as a crash does, when its output has that. */
 function run(args: string[], secret?: string, killAt?: string) {
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    const { HOLDFAST_NOTE_KEYS: _, ...env } = process.env;
-    const child = spawn(process.execPath, ["--import", "tsx", script, ...args], {
-      env: { ...env, ...(secret === undefined ? {} : { HOLDFAST_NOTE_KEYS: secret }) },
-    });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (chunk) => {
-      stdout += chunk;
-      if (killAt !== undefined && stdout.includes(killAt)) child.kill("SIGKILL");
-    });
-    child.stderr.on("data", (chunk) => {
-      stderr += chunk;
-    });
-    child.once("close", (code) => resolve({ code, stdout, stderr }));
+  const { HOLDFAST_NOTE_KEYS: _, ...env } = process.env;
+  return runScript("keys", args, {
+    env: { ...env, ...(secret === undefined ? {} : { HOLDFAST_NOTE_KEYS: secret }) },
+    watch: ({ stdout }, kill) => {
+      if (killAt !== undefined && stdout.includes(killAt)) kill();
+    },
   });
 }
 
@@ -48,7 +39,7 @@ const wrappedBy = async (secret: string) => {
 };
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
   first = (await run(["generate"])).stdout.trim();
   const [clinic] =

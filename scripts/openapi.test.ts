@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, it } from "vitest";
 import { PROBLEM_CODES } from "../src/lib/problems.ts";
+import { NAMED_RPCS } from "./openapi/named-rpcs.ts";
 import { COMMON_REFUSALS, NOT_FOR_APPS, OPERATIONS, REFUSALS_ELSEWHERE } from "./openapi/operations.ts";
 import { RPCS } from "./openapi/rpcs.ts";
 import { OPENAPI_PATH, openApi } from "./openapi.ts";
@@ -13,6 +14,9 @@ const functions = readdirSync(projectPath("supabase", "functions")).filter((name
 
 /** What writes the files of claims, which the package for apps leaves out. */
 const NOT_IN_THE_PACKAGE = ["read_billing_batch", "export_billing_batch"];
+
+/** A call of an RPC in a client module: its name, and the schema of its answer. */
+const CALL = /\b(?:callRpc|callNamed|readRows)\(\s*supabase,\s*("\w+"|rpc),\s*(?:\{[^}]*\}|[^,]+),\s*(\w+),/g;
 
 describe("docs/openapi.json", () => {
   it("is current (npm run openapi)", () => {
@@ -55,8 +59,8 @@ describe("docs/openapi.json", () => {
     for (const file of readdirSync(folder).filter((name) => /client\.ts$|^claims-export\.ts$/.test(name))) {
       const text = readFileSync(projectPath("src", "lib", file), "utf8");
       const [, names = ""] = /rpc: ((?:"\w+"(?: \| )?)+)/.exec(text) ?? [];
-      const calls = [...text.matchAll(/callRpc\(\s*supabase,\s*("\w+"|rpc),\s*[^,]+,\s*(\w+),/g)];
-      expect(calls.length, file).toBe(text.match(/\bcallRpc\(/g)?.length ?? 0);
+      const calls = [...text.matchAll(CALL)];
+      expect(calls.length, file).toBe(text.match(/\b(?:callRpc|callNamed|readRows)\(/g)?.length ?? 0);
       for (const [, name = "", schema = ""] of calls) {
         const [, from = ""] = new RegExp(`\\b${schema}\\b[^;]*? from "(\\./[^"]+)"`).exec(text) ?? [];
         const module: Record<string, unknown> = await import(projectPath("src", "lib", from));
@@ -66,10 +70,13 @@ describe("docs/openapi.json", () => {
     }
     expect(called.size).toBeGreaterThan(35);
     for (const rpc of NOT_IN_THE_PACKAGE) called.delete(rpc);
-    expect(Object.keys(RPCS).sort(), "scripts/openapi/rpcs.ts").toEqual([...called.keys()].sort());
-    for (const [rpc, schema] of called) expect(RPCS[rpc]?.data === schema, rpc).toBe(true);
+    const rpcs: Record<string, { docs: string; data: unknown }> = { ...RPCS, ...NAMED_RPCS };
+    expect(Object.keys(rpcs).sort(), "scripts/openapi/rpcs.ts, named-rpcs.ts").toEqual(
+      [...called.keys()].sort(),
+    );
+    for (const [rpc, schema] of called) expect(rpcs[rpc]?.data === schema, rpc).toBe(true);
     const { paths } = JSON.parse(openApi());
-    for (const { docs } of Object.values(RPCS))
+    for (const { docs } of Object.values(rpcs))
       expect(existsSync(projectPath("docs", docs)), docs).toBe(true);
     for (const rpc of called.keys())
       expect(paths[`/rpc/${rpc}`].post.summary, `comment on public.${rpc}`).toBeTruthy();

@@ -1,14 +1,14 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOwnStack } from "../supabase/tests/support/own-stack.ts";
+import { runScript } from "../supabase/tests/support/run-script.ts";
 import { parseCsv } from "./reference/csv.ts";
 import { readReference } from "./reference/read.ts";
-import { type Stack, startStack } from "./stack/index.ts";
+import type { Stack } from "./stack/index.ts";
 
 let stack: Stack;
 let sql: Sql;
@@ -16,7 +16,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "reference-"));
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
 });
 afterAll(async () => {
@@ -25,23 +25,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const project = fileURLToPath(new URL("../", import.meta.url));
-
 /** The command as a user runs it. */
-async function run(...options: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(join(project, "node_modules/.bin/tsx"), ["scripts/reference.ts", ...options], {
-    cwd: project,
-  });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (data) => {
-    out += data;
-  });
-  child.stderr.on("data", (data) => {
-    err += data;
-  });
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { code, out, err };
-}
+const run = (...options: string[]) => runScript("reference", options);
 async function load(lines: string[], ...options: string[]) {
   const path = join(folder, "file.csv");
   await writeFile(path, lines.join("\n"));
@@ -64,10 +49,10 @@ describe("a file of limits", () => {
       "9715,commercial,0,2027-02-30,,",
       "97151,medicaid,8,2027-01-01,2026-01-01,x",
     ];
-    const { code, err } = await load(bad);
+    const { code, stderr } = await load(bad);
     expect(code).toBe(1);
     expect(
-      err
+      stderr
         .trim()
         .split("\n")
         .map((line) => line.replace(/^.*file\.csv:/, "")),
@@ -84,8 +69,8 @@ describe("a file of limits", () => {
   it("is shown and not written in a dry run; loaded, it ends what it follows, with one event", async () => {
     const [before, events] = [await limits(), await loads()];
     const shown = await load(file.slice(0, 2), "--dry-run");
-    expect(shown).toMatchObject({ code: 0, err: "" });
-    expect(shown.out.trim().split("\n")).toEqual([
+    expect(shown).toMatchObject({ code: 0, stderr: "" });
+    expect(shown.stdout.trim().split("\n")).toEqual([
       "ended 97151 commercial 2021-01-01: ends_on - -> 2026-12-31",
       "added 97151 commercial 2027-01-01: units_per_day 12, ends_on -, source CMS, 2027",
       "mue_limits: 2 to change.",
@@ -99,17 +84,20 @@ describe("a file of limits", () => {
     ]);
     expect(await loads()).toBe(events + 1);
     const again = await load(file.slice(0, 2));
-    expect(again.out.trim()).toBe("mue_limits: 0 changed.");
+    expect(again.stdout.trim()).toBe("mue_limits: 0 changed.");
     expect(await loads()).toBe(events + 1);
   });
 
   it("is refused when two of its rows hold on one day, and when a code is unknown", async () => {
     const before = await limits();
-    expect(await load(file)).toMatchObject({ code: 1, err: expect.stringContaining("mue_limits_one_a_day") });
+    expect(await load(file)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("mue_limits_one_a_day"),
+    });
     const unknown = [LIMITS, "99999,commercial,12,2027-01-01,,CMS"];
     expect(await load(unknown)).toMatchObject({
       code: 1,
-      err: expect.stringContaining("mue_limits_cpt_code_fkey"),
+      stderr: expect.stringContaining("mue_limits_cpt_code_fkey"),
     });
     expect(await limits()).toEqual(before);
   });
@@ -128,14 +116,14 @@ describe("other files", () => {
       "ended 97158",
     ],
   ])("are told by their header: %j", async (lines, first) => {
-    const { code, out } = await load(lines);
-    expect([code, out.slice(0, first.length)]).toEqual([0, first]);
-    expect((await load(lines)).out).toMatch(/: 0 changed\.\n$/);
+    const { code, stdout } = await load(lines);
+    expect([code, stdout.slice(0, first.length)]).toEqual([0, first]);
+    expect((await load(lines)).stdout).toMatch(/: 0 changed\.\n$/);
   });
 
   it("are refused without a header that is known", async () => {
-    const { code, err } = await load(["code,name", "1,2"]);
-    expect([code, err]).toEqual([
+    const { code, stderr } = await load(["code,name", "1,2"]);
+    expect([code, stderr]).toEqual([
       1,
       expect.stringContaining("file.csv:1: the header is that of no kind of file"),
     ]);
@@ -150,13 +138,17 @@ describe("the command", () => {
     [["load", "x.csv", "--local", "--remote", "postgres://h/d"]],
     [["load", "x.csv", "--what"]],
   ])("explains itself when it is called with %j", async (options) => {
-    expect(await run(...options)).toMatchObject({ code: 2, out: "", err: expect.stringContaining("Usage:") });
+    expect(await run(...options)).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining("Usage:"),
+    });
   });
 
   it("does not show the password of a database that it cannot reach", async () => {
-    const { code, err } = await load([LIMITS], "--remote", "postgres://user:hunter2@127.0.0.1:1/postgres");
-    expect([code, err]).toEqual([2, expect.stringContaining("ECONNREFUSED")]);
-    expect(err).not.toContain("hunter2");
+    const { code, stderr } = await load([LIMITS], "--remote", "postgres://user:hunter2@127.0.0.1:1/postgres");
+    expect([code, stderr]).toEqual([2, expect.stringContaining("ECONNREFUSED")]);
+    expect(stderr).not.toContain("hunter2");
   });
 });
 

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { type Stack, startStack } from "./stack/index.ts";
 import { plantAll } from "./torture/plantings.ts";
+import { quartersOf } from "./torture/pulse.ts";
 import { anomaliesIn, type Report, torture } from "./torture/run.ts";
 
 const usage = `usage: npm run torture -- [--operations 1000000] [--faults 500] [--minutes n] [--seed n] [--json file]
@@ -114,11 +115,21 @@ function print(report: Report): void {
       `disturbances  ${list(report.disturbances)}`,
       `recovered     ${report.recovered} operations that had no answer`,
       `looked at     ${report.snapshots} snapshots, ${report.seals} seals, ${list(report.rows)}`,
+      `memory        ${memoryIn(report)}`,
       `anomalies     ${anomaliesIn(report)} (${list(report.anomalies)})`,
       ...report.examples.map(({ kind, what }) => `  ${kind}: ${what}`),
       "",
     ].join("\n"),
   );
+}
+
+/** Postgres and Deno were started anew by faults, so theirs is of what they come to again and again. */
+function memoryIn({ beats }: Report): string {
+  const quarters = quartersOf(beats);
+  if (!quarters) return "not looked at in less than four minutes";
+  return Object.entries(quarters)
+    .map(([name, { first, last }]) => `${name} ${first} MB in the first quarter and ${last} MB in the last`)
+    .join(", ");
 }
 
 function list(counts: object): string {

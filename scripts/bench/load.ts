@@ -1,11 +1,11 @@
 // `npm run bench -- load --minutes N`: schedulers at work over HTTP for minutes, then far too many at once, then as before.
 
-import { readdir, readFile } from "node:fs/promises";
 import postgres from "postgres";
 import type { Size } from "./benchmark.ts";
 import { machineLine, prepareServer, progress, quantile, withStack } from "./harness.ts";
 import { type Answer, prepareHttp, startAsker } from "./http-setup.ts";
 import type { Memory, OperationFigures, Report } from "./load-report.ts";
+import { memoryOfStack } from "./memory.ts";
 
 /** Users at once in the steady phases, and in the burst; each asks again as soon as it has its answer. */
 const usual = { usersAtWork: 8, usersInBurst: 128 };
@@ -106,33 +106,4 @@ async function watched<Result>(
   } finally {
     clearInterval(timer);
   }
-}
-
-/** Memory of the processes' own, without what they share: in megabytes. Undefined where there is no /proc. */
-async function memoryOfStack(): Promise<Omit<Memory, "at"> | undefined> {
-  const processes = await readProcesses().catch(() => []);
-  if (processes.length === 0) return undefined;
-  const children = processes.filter(({ parent }) => parent === process.pid);
-  const servers = children.filter(({ name }) => name === "postgres");
-  const backends = processes.filter(({ parent }) => servers.some(({ pid }) => pid === parent));
-  const megabytes = async (those: { pid: number }[]): Promise<number> => {
-    const texts = await Promise.all(
-      those.map(({ pid }) => readFile(`/proc/${pid}/status`, "utf8").catch(() => "")),
-    );
-    return texts.reduce((sum, text) => sum + Number(text.match(/RssAnon:\s+(\d+)/)?.[1] ?? 0), 0) / 1024;
-  };
-  return {
-    postgres: await megabytes([...servers, ...backends]),
-    functions: await megabytes(children.filter(({ name }) => name === "deno")),
-    gateway: await megabytes([{ pid: process.pid }]),
-  };
-}
-
-async function readProcesses(): Promise<{ pid: number; parent: number; name: string }[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")));
-  return stats.flatMap((text) => {
-    const [, pid, name = "", parent] = text.match(/^(\d+) \((.*)\) \S (\d+)/) ?? [];
-    return pid ? [{ pid: Number(pid), parent: Number(parent), name }] : [];
-  });
 }

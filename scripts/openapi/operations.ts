@@ -188,7 +188,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     request: confirmRequestSchema,
     status: 200,
     answers: { "": confirmResponseSchema },
-    refusals: [...BOOKING, "hold_expired"],
+    refusals: [...BOOKING, "hold_confirmed", "hold_expired"],
   },
   "sessions-hold": {
     docs: "booking.md",
@@ -248,7 +248,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       answer: acceptedOfferResponseSchema,
       "answer with decline": waitlistResponseSchema,
     },
-    refusals: [...BOOKING, "hold_expired"],
+    refusals: [...BOOKING, "hold_confirmed", "hold_expired"],
   },
 };
 

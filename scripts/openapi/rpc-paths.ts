@@ -1,8 +1,9 @@
-// The RPCs of the reference as paths: one way to ask, one way to answer.
+// The RPCs of the reference as paths: asked by one `request` or by named arguments, answered in one of four ways.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { PROBLEM_CODES } from "../../src/lib/problems.ts";
 import { projectPath } from "../stack/paths.ts";
+import { NAMED_RPCS } from "./named-rpcs.ts";
 import { RPCS } from "./rpcs.ts";
 import { dataName, type Json, requestName } from "./schemas.ts";
 
@@ -17,7 +18,7 @@ const SERVERS = [
 export function rpcPaths(): Record<string, Json> {
   const summaries = readSummaries();
   return Object.fromEntries(
-    Object.entries(RPCS).map(([name, { docs }]) => [
+    Object.entries({ ...RPCS, ...NAMED_RPCS }).map(([name, { docs }]) => [
       `/rpc/${name}`,
       {
         servers: SERVERS,
@@ -28,11 +29,7 @@ export function rpcPaths(): Record<string, Json> {
           security: [{ user: [] }],
           requestBody: { required: true, content: { "application/json": { schema: requestOf(name) } } },
           responses: {
-            200: {
-              description:
-                "Done, or refused: `problem` has the code and members of the problem, without its title and status.",
-              content: { "application/json": { schema: { anyOf: [answerOf(name), schemaRef("Refusal")] } } },
-            },
+            ...successOf(name),
             default: { $ref: "#/components/responses/DatabaseError" },
           },
         },
@@ -41,29 +38,55 @@ export function rpcPaths(): Record<string, Json> {
   );
 }
 
-const requestOf = (name: string): Json => ({
-  type: "object",
-  required: ["request"],
-  additionalProperties: false,
-  properties: {
-    request: schemaRef(requestName(name)),
-    idempotency_key: {
-      type: "string",
-      pattern: "^[\\x21-\\x7e]{1,255}$",
-      description: "Names this attempt, as Idempotency-Key does for the functions.",
-    },
-  },
+/** Null where it takes one `request`. */
+const namedRpc = (name: string) =>
+  Object.hasOwn(NAMED_RPCS, name) ? NAMED_RPCS[name as keyof typeof NAMED_RPCS] : null;
+
+const requestOf = (name: string): Json =>
+  namedRpc(name)
+    ? schemaRef(requestName(name))
+    : {
+        type: "object",
+        required: ["request"],
+        additionalProperties: false,
+        properties: {
+          request: schemaRef(requestName(name)),
+          idempotency_key: {
+            type: "string",
+            pattern: "^[\\x21-\\x7e]{1,255}$",
+            description: "Names this attempt, as Idempotency-Key does for the functions.",
+          },
+        },
+      };
+
+function successOf(name: string): Json {
+  const answers = namedRpc(name)?.answers ?? "data and replayed";
+  if (answers === "nothing") return { 204: { description: "Done." } };
+  if (answers === "rows") return { 200: json("The rows.", schemaRef(dataName(name))) };
+  return {
+    200: json(
+      "Done, or refused: `problem` has the code and members of the problem, without its title and status.",
+      { anyOf: [dataOf(name, answers === "data and replayed"), schemaRef("Refusal")] },
+    ),
+  };
+}
+
+const json = (description: string, schema: Json): Json => ({
+  description,
+  content: { "application/json": { schema } },
 });
 
-const answerOf = (name: string): Json => ({
+const dataOf = (name: string, mayBeReplayed: boolean): Json => ({
   type: "object",
-  required: ["data", "replayed"],
+  required: ["data", ...(mayBeReplayed ? ["replayed"] : [])],
   properties: {
     data: schemaRef(dataName(name)),
-    replayed: {
-      type: "boolean",
-      description: "Whether it is the stored answer of an earlier request with the same key.",
-    },
+    ...(mayBeReplayed && {
+      replayed: {
+        type: "boolean",
+        description: "Whether it is the stored answer of an earlier request with the same key.",
+      },
+    }),
   },
 });
 
@@ -84,7 +107,7 @@ export const RPC_SCHEMAS: Record<string, Json> = {
 };
 export const RPC_RESPONSES: Record<string, Json> = {
   DatabaseError: {
-    description: "Refused before the call: not signed in, a body that is none. As PostgREST says it.",
+    description: "Not signed in, not permitted, or a body that is none: as PostgREST says it.",
     content: {
       "application/json": {
         schema: {

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { PROBLEM_CODES, type ProblemCode, problemSchema } from "../../src/lib/problems.ts";
+import { NAMED_RPCS } from "./named-rpcs.ts";
 import { ANSWER_NAMES, OPERATIONS } from "./operations.ts";
 import { RPCS } from "./rpcs.ts";
 
@@ -22,9 +23,16 @@ export function componentSchemas(): Record<string, Json> {
   const requests = Object.entries(OPERATIONS).map(([name, { request }]) => [requestName(name), request]);
   // Several RPCs may share a schema; each has it by its own name.
   const asked = Object.entries(RPCS).map(([name, { request }]) => [requestName(name), request.clone()]);
-  const answered = Object.entries(RPCS).map(([name, { data }]) => [dataName(name), data.clone()]);
+  const named = Object.entries(NAMED_RPCS).map(([name, rpc]) => [
+    requestName(name),
+    z.strictObject(rpc.arguments),
+  ]);
+  const answered = Object.entries({ ...RPCS, ...NAMED_RPCS }).map(([name, { data }]) => [
+    dataName(name),
+    data.clone(),
+  ]);
   return {
-    ...converted(Object.fromEntries([...requests, ...asked]), "input"),
+    ...converted(Object.fromEntries([...requests, ...asked, ...named]), "input"),
     ...converted({ ...ANSWER_NAMES, ...Object.fromEntries([...problems, ...answered]) }, "output"),
   };
 }

@@ -2,15 +2,16 @@
 
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { startOwnStack } from "../../supabase/tests/support/own-stack.ts";
 import { type Receiver, startReceiver } from "../../supabase/tests/support/webhooks.ts";
-import { type Stack, startStack } from "./index.ts";
+import type { Stack } from "./index.ts";
 
 let receiver: Receiver;
 let local: Stack;
 let sql: postgres.Sql;
 beforeAll(async () => {
   receiver = await startReceiver();
-  local = await startStack({
+  local = await startOwnStack({
     clock: true,
     functionsEnv: { HOLDFAST_WEBHOOK_TEST_RECEIVER: receiver.origin },
   });

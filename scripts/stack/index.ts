@@ -2,19 +2,17 @@
 // without a network. Postgres, the inner API server and the Edge Functions start side by side; migrations go on as an
 // operator would push them.
 
-import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { rm } from "node:fs/promises";
 import postgres, { type Sql } from "postgres";
 import { readMasterKeys } from "../../supabase/functions/_shared/note-crypto.ts";
 import { admitKeys } from "../keys.ts";
-import { bootstrapDatabase } from "./bootstrap.ts";
 import { startClock } from "./clock.ts";
+import { makeDataDir, startDatabase, type Undo } from "./database.ts";
 import { type FunctionsHost, functionNames, startFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { loadKeys, type StackKeys } from "./keys.ts";
-import { applySeed, pushMigrations } from "./migrations.ts";
-import { type PostgresServer, startPostgres } from "./postgres.ts";
+import { applySeed } from "./migrations.ts";
+import type { PostgresServer } from "./postgres.ts";
 import { startRealtime } from "./realtime.ts";
 import { inUse, markRunning, markStopped } from "./state.ts";
 import { createTokenService } from "./tokens.ts";
@@ -25,6 +23,8 @@ export { type FunctionsHost, startFunctions } from "./functions.ts";
 export interface StackOptions {
   /** Where the database, keys and files are kept. Absent: a temporary folder, removed at stop. */
   dataDir?: string;
+  /** A folder that `makeTemplate` made: a new database starts as its copy, which spares it the migrations. */
+  template?: string;
   /** TCP ports on 127.0.0.1. Absent: free ones. */
   ports?: { api: number; db: number };
   /** Apply supabase/seed.sql, once per database. Default false. */
@@ -74,7 +74,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   if (busy) throw new Error(busy);
 
   // Undone in reverse order, by stop() and by a start that fails halfway.
-  const undo: (() => Promise<unknown>)[] = [];
+  const undo: Undo = [];
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopped ??= (async () => {
@@ -95,26 +95,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     undo.push(() => gateway.stop());
     const functionsEnv = { ...edgeFunctionEnv(gateway.url, keys), ...options.functionsEnv };
 
-    const startDatabase = async (): Promise<PostgresServer> => {
-      // Loaded while Postgres starts: the largest module of all.
-      const lite = import("./lite.ts");
-      lite.catch(() => {});
-      const { settings } = options;
-      const server = await startPostgres({ dataDir, port: options.ports?.db, temporary, settings, watchdog });
-      undo.push(() => server.stop());
-      log("Postgres is up");
-      const { createInnerServer } = await lite;
-      const inner = createInnerServer(server.adminDatabaseUrl, keys, dataDir, log);
-      undo.push(() => inner.stop());
-      const admin = postgres(server.adminDatabaseUrl, { max: 8, onnotice: () => {} });
-      undo.push(() => admin.end({ timeout: 1 }));
-      await inner.ensureSystemSchema();
-      await bootstrapDatabase(admin);
-      const migrations = await pushMigrations(server.databaseUrl, dataDir);
-      log(`${migrations.count} migrations are applied`);
-      for (const file of migrations.edited) {
-        log(`WARNING: ${file} was edited after this database took it; \`npm run reset\` makes a new one`);
-      }
+    const startDatabaseAndBackends = async (): Promise<PostgresServer> => {
+      const { template, settings } = options;
+      const port = options.ports?.db;
+      const { server, inner, admin } = await startDatabase(
+        { dataDir, template, port, temporary, settings, watchdog, keys, log },
+        undo,
+      );
       await admitNoteKeys(server.databaseUrl, functionsEnv.HOLDFAST_NOTE_KEYS);
       if (options.seed && (await applySeed(admin, server.databaseUrl))) log("the seed is applied");
       await inner.reloadSchema();
@@ -151,7 +138,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     };
 
     const [{ databaseUrl, adminDatabaseUrl, kill, restart }] = await allSettledOrThrow(
-      startDatabase(),
+      startDatabaseAndBackends(),
       startFunctionsHost().then(() => undo.push(stopFunctionsHost)),
     );
     const database = { databaseUrl, adminDatabaseUrl };
@@ -201,15 +188,6 @@ async function admitNoteKeys(databaseUrl: string, secret: string | undefined): P
   } finally {
     await sql.end();
   }
-}
-
-async function makeDataDir(wanted: string | undefined): Promise<string> {
-  const dataDir = wanted ? resolve(wanted) : await mkdtemp(join(tmpdir(), "holdfast-"));
-  await mkdir(dataDir, { recursive: true });
-  // Started by root, Postgres runs as another user and must be able to pass through to its own folder, not to read here.
-  if (process.getuid?.() === 0) await chmod(dataDir, 0o711);
-  else await chmod(dataDir, 0o700);
-  return dataDir;
 }
 
 /** Waits for both even if one fails, so that whatever started can be ended. */

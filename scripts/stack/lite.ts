@@ -176,12 +176,16 @@ async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promis
     return stumbled ? Response.json(unreadable, { status: 400 }) : answer;
   }
   const { code, message, detail = null, hint = null } = refusal;
+  // The driver's own words for a database that does not answer (ECONNREFUSED, EPIPE) are no SQLSTATE, which has a digit.
+  if (!/^(?=.*\d)[0-9A-Z]{5}$/.test(code)) {
+    const noAnswer = "Could not connect with the database due to an internal error.";
+    return Response.json({ code: "PGRST001", message: noAnswer, details: null, hint: null }, { status: 503 });
+  }
   return Response.json({ code, message, details: detail, hint }, { status: statusOf(code) });
 }
 
 /** PostgREST's table of HTTP statuses, for the classes that the inner server leaves out. */
 function statusOf(sqlstate: string): number {
-  // The driver's own words for a database that does not answer (ECONNREFUSED) are no SQLSTATE.
-  if (sqlstate.startsWith("53") || !/^[0-9A-Z]{5}$/.test(sqlstate)) return 503;
+  if (sqlstate.startsWith("53")) return 503;
   return /^(08|09|25|28|2D|38|39|3B|40|54|55|57|58|F0|HV|XX)/.test(sqlstate) ? 500 : 400;
 }

@@ -34,14 +34,18 @@ export interface PushedMigrations {
   edited: string[];
 }
 
+/** Where a data directory keeps what was pushed to its database. */
+export const migrationsRecord = "migrations.json";
+
 /** Pushes the migrations that the database does not have yet. */
 export async function pushMigrations(databaseUrl: string, dataDir: string): Promise<PushedMigrations> {
   const folder = projectPath("supabase", "migrations");
   const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".sql")).sort();
-  if (files.length > 0) await supabaseCli(["db", "push", "--yes", `--remote=${databaseUrl}?sslmode=disable`]);
-
-  const record = join(dataDir, "migrations.json");
+  const record = join(dataDir, migrationsRecord);
   const taken: Record<string, string> = JSON.parse(await readFile(record, "utf8").catch(() => "{}"));
+  if (files.some((file) => !(file in taken))) {
+    await supabaseCli(["db", "push", "--yes", `--remote=${databaseUrl}?sslmode=disable`]);
+  }
   const edited: string[] = [];
   for (const file of files) {
     const hash = createHash("sha256")

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
 import { createWriteStream, existsSync } from "node:fs";
-import { chmod, chown, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, constants, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -23,6 +23,8 @@ export const clusterName = "holdfast";
 export interface PostgresOptions {
   /** The stack's data directory; the cluster lives in its folder `postgres`. */
   dataDir: string;
+  /** The data directory of a stack that was stopped: a new cluster starts as a copy of its. */
+  template?: string | undefined;
   /** Absent: a free one. */
   port?: number | undefined;
   /** The data will not be kept: initdb need not wait for the disk. */
@@ -55,11 +57,13 @@ type RunAs = Pick<SpawnOptions, "uid" | "gid">;
 /** Creates the cluster if it is new, starts it and waits until it answers. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const runAs = await unprivilegedUser();
-  const binaries = await reachable(await findBinaries(), runAs, options.dataDir);
+  const binaries = await reachable(await findBinaries(), runAs, options);
   await installPgtap(join(binaries.initdb, "..", "..", "share", "postgresql", "extension"));
   const cluster = join(options.dataDir, "postgres");
-  if (!existsSync(join(cluster, "PG_VERSION")))
-    await createCluster(cluster, binaries, runAs, options.temporary);
+  if (!existsSync(join(cluster, "PG_VERSION"))) {
+    if (options.template) await copyCluster(join(options.template, "postgres"), cluster, runAs);
+    else await createCluster(cluster, binaries, runAs, options.temporary);
+  }
 
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
@@ -134,7 +138,11 @@ async function unprivilegedUser(): Promise<RunAs> {
  * Root may keep the project where Postgres' own user cannot go, /root for one: then the binaries are used from a copy
  * in the data directory, which that user can reach or nothing will work.
  */
-async function reachable(binaries: Binaries, runAs: RunAs, dataDir: string): Promise<Binaries> {
+async function reachable(
+  binaries: Binaries,
+  runAs: RunAs,
+  { dataDir, template }: PostgresOptions,
+): Promise<Binaries> {
   if (runAs.uid === undefined) return binaries;
   if (!(await othersMayEnter(dataDir))) {
     throw new Error(
@@ -144,11 +152,16 @@ async function reachable(binaries: Binaries, runAs: RunAs, dataDir: string): Pro
   }
   const native = join(binaries.initdb, "..", "..");
   if (await othersMayEnter(native)) return binaries;
+  const copies = (folder: string): Binaries => ({
+    initdb: join(folder, "binaries", "bin", "initdb"),
+    postgres: join(folder, "binaries", "bin", "postgres"),
+  });
+  if (template && existsSync(copies(template).postgres)) return copies(template);
   const copy = join(dataDir, "binaries");
   await cp(native, copy, { recursive: true, force: false, verbatimSymlinks: true });
   // What was installed under a strict umask is as closed as the folder it came from.
   await promisify(execFile)("chmod", ["-R", "go+rX", copy]);
-  return { initdb: join(copy, "bin", "initdb"), postgres: join(copy, "bin", "postgres") };
+  return copies(dataDir);
 }
 
 async function othersMayEnter(folder: string): Promise<boolean> {
@@ -193,6 +206,11 @@ async function createCluster(
   } finally {
     await rm(passwordFile, { force: true });
   }
+}
+
+async function copyCluster(from: string, cluster: string, { uid, gid }: RunAs): Promise<void> {
+  await cp(from, cluster, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  if (uid !== undefined) await promisify(execFile)("chown", ["-R", `${uid}:${gid}`, cluster]);
 }
 
 async function launch(

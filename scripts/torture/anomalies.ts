@@ -13,6 +13,10 @@ export const ANOMALIES = [
   "effect_unacknowledged",
   /** A row is not as the last answer that tells of it. */
   "effect_altered",
+  /** A session that took place, or was missed, was moved, cancelled or marked anew. */
+  "settled_changed",
+  /** A session has no charge or two, other units than its time comes to, or stands on two claims. */
+  "charge_wrong",
   /** What became of an operation could not be found out. */
   "unresolved",
   "balance_negative",

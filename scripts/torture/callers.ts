@@ -110,6 +110,15 @@ function queryOf(name: string, request: Record<string, unknown>, key: string): s
       return `select jsonb_build_object('data', coalesce(jsonb_agg(it), '[]')) as answer from (
         select id, organization_id, therapist_id, client_id, room_id, start_time, end_time, status, version
         from public.sessions where start_time >= ${of("from")} order by start_time, id limit 50) it`;
+    case "read_series":
+      return `select jsonb_build_object('data', coalesce(jsonb_agg(it), '[]')) as answer from (
+        select id, version from public.session_series
+        where organization_id = ${of("organization_id")} and status = 'active' order by created_at desc limit 50) it`;
+    case "read_offers":
+      return `select jsonb_build_object('data', coalesce(jsonb_agg(it), '[]')) as answer from (
+        select id from public.session_holds
+        where organization_id = ${of("organization_id")} and waitlist_entry_id is not null and status = 'held'
+        order by created_at desc limit 20) it`;
     case "revoke_role":
       return `with ended as (
           update public.user_roles set revoked_at = now()
@@ -132,13 +141,13 @@ function queryOf(name: string, request: Record<string, unknown>, key: string): s
 
 interface RpcAnswer {
   data?: unknown;
-  replayed?: boolean;
-  problem?: { code: string };
+  replayed?: boolean | undefined;
+  problem?: { code: string } | undefined;
 }
 
 function answerOf(answer: RpcAnswer | undefined): Answer {
   if (answer?.problem) return { outcome: "refused", code: answer.problem.code, problem: answer.problem };
-  if (answer && "data" in answer) {
+  if (answer?.data !== undefined) {
     return { outcome: "ok", data: answer.data, ...(answer.replayed && { replayed: true }) };
   }
   return { outcome: "broken", code: "no answer", problem: answer };
@@ -155,6 +164,11 @@ const FUNCTIONS: Record<string, { name: string; action?: string }> = {
   cancel_sessions: { name: "sessions-cancel" },
   move_session: { name: "sessions-reschedule", action: "move" },
   swap_sessions: { name: "sessions-reschedule", action: "swap" },
+  substitute_therapist: { name: "sessions-reschedule", action: "substitute" },
+  update_series: { name: "sessions-series" },
+  join_waitlist: { name: "waitlist", action: "join" },
+  leave_waitlist: { name: "waitlist", action: "leave" },
+  answer_offer: { name: "waitlist", action: "answer" },
   save_note: { name: "session-notes", action: "save" },
   read_notes: { name: "session-notes", action: "read" },
 };
@@ -240,16 +254,13 @@ export async function httpCaller(url: string, publishableKey: string, tokens: To
         const token = ask.stranger ? tamperedWith(good) : good;
         const headers = { authorization: `Bearer ${token}`, "idempotency-key": ask.key };
         arm(wire, onTheWay);
-        if (ask.name === "read") {
-          const from = encodeURIComponent(String(ask.request.from));
-          const columns =
-            "id,organization_id,therapist_id,client_id,room_id,start_time,end_time,status,version";
-          const path = `/rest/v1/sessions?select=${columns}&start_time=gte.${from}&order=start_time,id&limit=50`;
-          const answer = httpAnswer(await send(wire.port, "GET", path, headers));
-          // No function of ours: what stands in for PostgREST here says 500 where that says 503.
-          return answer.outcome === "broken" ? { ...answer, outcome: "unknown" } : answer;
+        const path = readOf(ask);
+        if (path) return restAnswer(await send(wire.port, "GET", path, headers));
+        if (!FUNCTIONS[ask.name]) {
+          const asked = { request: ask.request, idempotency_key: ask.key };
+          return restAnswer(await send(wire.port, "POST", `/rest/v1/rpc/${ask.name}`, headers, asked));
         }
-        const { name, action } = FUNCTIONS[ask.name] ?? { name: ask.name };
+        const { name, action } = FUNCTIONS[ask.name] as (typeof FUNCTIONS)[string];
         const body = { ...(action && { action }), ...ask.request };
         return httpAnswer(await send(wire.port, "POST", `/functions/v1/${name}`, headers, body));
       } catch (error) {
@@ -262,6 +273,30 @@ export async function httpCaller(url: string, publishableKey: string, tokens: To
     cut: () => wire.cutAll(),
     close: () => wire.close(),
   };
+}
+
+/** What a question is over REST; undefined for what is no question. */
+function readOf({ name, request }: Ask): string | undefined {
+  const of = `organization_id=eq.${request.organization_id}`;
+  switch (name) {
+    case "read": {
+      const columns = "id,organization_id,therapist_id,client_id,room_id,start_time,end_time,status,version";
+      const from = encodeURIComponent(String(request.from));
+      return `/rest/v1/sessions?select=${columns}&start_time=gte.${from}&order=start_time,id&limit=50`;
+    }
+    case "read_series":
+      return `/rest/v1/session_series?select=id,version&${of}&status=eq.active&order=created_at.desc&limit=50`;
+    case "read_offers":
+      return `/rest/v1/session_holds?select=id&${of}&waitlist_entry_id=not.is.null&status=eq.held&limit=20`;
+  }
+}
+
+/** No function of ours: what stands in for PostgREST here says 500 where that says 503. */
+function restAnswer(http: Http): Answer {
+  const { data, replayed, problem } = (http.body ?? {}) as RpcAnswer;
+  if (problem || (http.status === 200 && data !== undefined)) return answerOf({ data, replayed, problem });
+  const answer = httpAnswer(http);
+  return answer.outcome === "broken" ? { ...answer, outcome: "unknown" } : answer;
 }
 
 /** Another user id in the same token: the signature no longer fits. */

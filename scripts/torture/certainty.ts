@@ -2,7 +2,7 @@
 // Two of these of one person that overlap, on the calendar and in the moment, are a double booking whatever the tables
 // say. Groups are left out: their members share a time, and a request about one changes all.
 
-import type { Entry } from "./history.ts";
+import { type Entry, isKeyed } from "./history.ts";
 
 interface Place {
   subjects: string[];
@@ -34,6 +34,9 @@ export class Certainty {
   private readonly begun = new Map<number, number>();
   private readonly touches = new Map<string, Touch[]>();
   private readonly groups = new Set<string>();
+  /** Who was ever in a series, and the edits of it: they may have changed any of these. */
+  private readonly members = new Map<string, Set<string>>();
+  private readonly edits = new Map<string, Touch[]>();
   private readonly batches = new Map<string, string[]>();
   /** When holds may have run out before their time. */
   private readonly clocks = new Map<string, Pick<Touch, "began" | "ended">[]>();
@@ -47,13 +50,16 @@ export class Certainty {
       this.clocks.set(organization, clocks);
       return;
     }
-    if (!/_sessions?$|_slot$/.test(name) || outcome === "refused" || outcome === "broken" || entry.forbidden)
-      return;
+    if (!isKeyed(name) || outcome === "refused" || outcome === "broken" || entry.forbidden) return;
     const first = this.begun.get(operation) ?? entry.began;
     this.begun.set(operation, first);
     const span = { began: first, ended: outcome === "ok" ? entry.ended : Number.POSITIVE_INFINITY };
     // Whatever it names may have changed, also where there is no answer.
     for (const id of namedIn(request, this.batches)) this.touch(id, { ...span, place: null, until: 0 });
+    if (name === "update_series") {
+      const series = request.series_id as string;
+      this.edits.set(series, [...(this.edits.get(series) ?? []), { ...span, place: null, until: 0 }]);
+    }
     if (outcome === "ok") this.learn(entry, span, organization);
   }
 
@@ -66,6 +72,11 @@ export class Certainty {
       hold_key?: string;
       holds?: HoldOfAnswer[];
       sessions?: SessionOfAnswer[];
+      substituted?: SessionOfAnswer[];
+      added?: SessionOfAnswer[];
+      series?: { id: string };
+      moved?: string[];
+      unchanged?: string[];
     };
     const service = String(request.service_code);
     const holds = answer.holds ?? [];
@@ -82,11 +93,18 @@ export class Certainty {
       else place.slot = hold.hold_key;
       this.touch(hold.hold_key, { ...span, place, until: Date.parse(hold.expires_at) - SLACK_MS });
     }
-    for (const session of answer.sessions ?? []) {
+    for (const id of [...(answer.moved ?? []), ...(answer.unchanged ?? [])]) this.join(answer.series?.id, id);
+    for (const session of answer.sessions ?? answer.substituted ?? answer.added ?? []) {
       if (session.group_id) this.groups.add(session.id);
+      this.join(session.series_id ?? answer.series?.id, session.id);
+      if (session.status === "no_show") continue;
       const place = { ...placeOf(session, session.service_code, session.room_id), slot: session.id };
       this.touch(session.id, { ...span, place, until: Number.POSITIVE_INFINITY });
     }
+  }
+
+  private join(series: string | null | undefined, id: string): void {
+    if (series) this.members.set(series, (this.members.get(series) ?? new Set()).add(id));
   }
 
   private touch(id: string, touch: Touch): void {
@@ -96,6 +114,9 @@ export class Certainty {
   }
 
   faults(): string[] {
+    for (const [series, edits] of this.edits) {
+      for (const id of this.members.get(series) ?? []) for (const edit of edits) this.touch(id, edit);
+    }
     const bySubject = new Map<string, Had[]>();
     for (const [id, touches] of this.touches) {
       if (this.groups.has(id)) continue;
@@ -152,7 +173,9 @@ interface SessionOfAnswer extends Omit<HoldOfAnswer, "hold_key" | "expires_at"> 
   id: string;
   room_id: string | null;
   group_id: string | null;
+  series_id?: string | null;
   service_code: string;
+  status?: string;
 }
 
 /** The touch that its request made, beside the one that its answer makes. */

@@ -12,6 +12,7 @@ export interface HoldRow {
   client_id: string;
   session_id: string | null;
   group_id: string | null;
+  waitlist_entry_id: string | null;
   start: number;
   end: number;
   status: string;
@@ -27,7 +28,12 @@ export interface SessionRow {
   end: number;
   status: string;
   version: number;
+  actualStart: number | null;
+  actualEnd: number | null;
 }
+
+/** Units of each charge of a session, and of each claim that it stands on. */
+export type Charges = Record<"planned" | "actual" | "billed", number[]>;
 
 export interface NoteRow {
   id: string;
@@ -42,6 +48,10 @@ export interface Final {
   holds: Map<string, HoldRow>;
   sessions: Map<string, SessionRow>;
   notes: Map<string, NoteRow>;
+  /** The status of each entry of the waitlist. */
+  entries: Map<string, string>;
+  /** By session. */
+  charges: Map<string, Partial<Charges>>;
   snapshot: Snapshot;
   /** `${action} ${row}`, of what was allowed. */
   events: Map<string, number>;
@@ -71,7 +81,9 @@ export async function readFinal(databaseUrl: string, clinics: Clinic[], heads: s
       ...(await readRows(sql, ids)),
       ...(await readEvents(sql, ids)),
       notes: await readNotes(sql, ids),
-      snapshot: await takeSnapshot(sql, ids),
+      entries: await readEntries(sql, ids),
+      charges: await readCharges(sql, ids),
+      snapshot: await takeSnapshot(sql, ids, "-infinity"),
       trail: {
         finding: report.finding?.what ?? null,
         unsealed: report.unsealed,
@@ -90,7 +102,7 @@ async function readRows(sql: Sql, ids: string[]): Promise<Pick<Final, "holds" | 
   const owners = new Map<string, string>();
   const epoch = (column: string) => sql.unsafe(`extract(epoch from ${column})::double precision * 1000`);
   await sql<(HoldRow & { organization_id: string })[]>`
-    select id, organization_id, batch_key, therapist_id, client_id, session_id, group_id,
+    select id, organization_id, batch_key, therapist_id, client_id, session_id, group_id, waitlist_entry_id,
       ${epoch("start_time")} as start, ${epoch("end_time")} as end, status
     from public.session_holds where organization_id in ${sql(ids)}`.cursor(5000, (rows) => {
     for (const { organization_id, ...row } of rows) {
@@ -100,7 +112,8 @@ async function readRows(sql: Sql, ids: string[]): Promise<Pick<Final, "holds" | 
   });
   await sql<(SessionRow & { organization_id: string })[]>`
     select id, organization_id, therapist_id, client_id, room_id, group_id,
-      ${epoch("start_time")} as start, ${epoch("end_time")} as end, status, version
+      ${epoch("start_time")} as start, ${epoch("end_time")} as end, status, version,
+      ${epoch("actual_start_time")} as "actualStart", ${epoch("actual_end_time")} as "actualEnd"
     from public.sessions where organization_id in ${sql(ids)}`.cursor(5000, (rows) => {
     for (const { organization_id, ...row } of rows) {
       sessions.set(row.id, row);
@@ -129,7 +142,37 @@ const TABLES_WITH_IDS = [
   "session_series",
   "session_notes",
   "authorizations",
+  "payers",
+  "waitlist_entries",
+  "billing_cases",
 ];
+
+async function readEntries(sql: Sql, ids: string[]): Promise<Map<string, string>> {
+  const rows = await sql<{ id: string; status: string }[]>`
+    select id, status from public.waitlist_entries where organization_id in ${sql(ids)}`;
+  return new Map(rows.map(({ id, status }) => [id, status]));
+}
+
+async function readCharges(sql: Sql, ids: string[]): Promise<Final["charges"]> {
+  const charges: Final["charges"] = new Map();
+  interface Row {
+    session_id: string;
+    kind: keyof Charges;
+    units: number;
+  }
+  await sql<Row[]>`
+    select session_id, kind, units from public.session_charges where organization_id in ${sql(ids)}
+    union all
+    select session_id, 'billed', units from public.billing_lines
+    where organization_id in ${sql(ids)} and status = 'billed'`.cursor(10_000, (rows) => {
+    for (const { session_id, kind, units } of rows) {
+      const of = charges.get(session_id) ?? {};
+      of[kind] = [...(of[kind] ?? []), units];
+      charges.set(session_id, of);
+    }
+  });
+  return charges;
+}
 
 async function readNotes(sql: Sql, ids: string[]): Promise<Map<string, NoteRow>> {
   const rows = await sql<NoteRow[]>`

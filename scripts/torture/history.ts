@@ -32,7 +32,7 @@ export interface Entry extends Answer {
   via: "sql" | "http";
   organization: string;
   user: string;
-  /** The RPC, or `read`, `revoke_role`, `grant_role`, `sweep`, `clock`. */
+  /** The RPC, or `read`, `read_*`, `revoke_role`, `grant_role`, `sweep`, `clock`, `arrange`. */
   name: string;
   request: Record<string, unknown>;
   /** Whoever asked must not get what is asked: of another tenant, or without a session. */
@@ -47,10 +47,11 @@ export const now = (): number => performance.timeOrigin + performance.now();
 /** What the run itself does to the clinic, and the checker must know of. */
 export function ownEntry(
   clinic: Clinic,
-  name: "clock" | "grant_role",
+  name: "arrange" | "clock" | "grant_role",
   request: Entry["request"],
   began: number,
   outcome: Outcome,
+  data?: unknown,
 ): Entry {
   return {
     operation: -1,
@@ -63,8 +64,15 @@ export function ownEntry(
     began,
     ended: now(),
     outcome,
+    ...(data !== undefined && { data }),
   };
 }
+
+/** What has no effect: a look at rows, over REST or as the same in SQL. */
+export const isRead = (name: string): boolean => name === "read" || name.startsWith("read_");
+
+/** What has an effect and an Idempotency-Key that finds it. */
+export const isKeyed = (name: string): boolean => !isRead(name) && !/_role$|^sweep$/.test(name);
 
 export interface Recorder {
   record(entry: Entry): void;

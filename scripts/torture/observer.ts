@@ -4,6 +4,7 @@
 import postgres, { type Sql } from "postgres";
 import { readHead } from "../audit/trail.ts";
 import { pause } from "./users.ts";
+import { TIME_ZONE } from "./world.ts";
 
 /** A stretch of somebody's time, in milliseconds since 1970. */
 export interface Taken {
@@ -22,9 +23,10 @@ export interface Balance {
   scheduled: number;
   used: number;
   overridden: number;
-  /** Half hours that live holds and sessions take of it, by their rows. */
-  reservedHalfHours: number;
-  scheduledHalfHours: number;
+  /** Units that holds, sessions to come and sessions delivered take of it, by their rows. */
+  reservedByRows: number;
+  scheduledByRows: number;
+  usedByRows: number;
 }
 
 export interface Snapshot {
@@ -34,23 +36,27 @@ export interface Snapshot {
   balances: Balance[];
 }
 
-export async function takeSnapshot(sql: Sql, organizations: string[]): Promise<Snapshot> {
+/** Of what begins after some moment; units are always counted of all. */
+export async function takeSnapshot(sql: Sql, organizations: string[], after: string): Promise<Snapshot> {
   return sql.begin("isolation level repeatable read read only", async (transaction) => {
     const claims = await transaction<Taken[]>`
       select claim_id as id, subject_id as subject, lane, slot_id as slot,
         extract(epoch from lower(during))::double precision * 1000 as start,
         extract(epoch from upper(during))::double precision * 1000 as end
       from public.calendar_claims
-      where organization_id = any (${organizations}::uuid[]) and (expires_at is null or expires_at > clock_timestamp())`;
+      where organization_id = any (${organizations}::uuid[]) and (expires_at is null or expires_at > clock_timestamp())
+        and lower(during) > ${after}::text::timestamptz`;
     const bookings = await transaction<Taken[]>`
       with live as (
         select id, therapist_id, client_id, room_id, client_lane, slot_id, start_time, end_time
         from public.sessions
         where organization_id = any (${organizations}::uuid[]) and status in ('scheduled', 'in_progress', 'completed')
+          and start_time > ${after}::text::timestamptz
         union all
         select id, therapist_id, client_id, room_id, client_lane, slot_id, start_time, end_time
         from public.session_holds
-        where organization_id = any (${organizations}::uuid[]) and status = 'held' and expires_at > clock_timestamp())
+        where organization_id = any (${organizations}::uuid[]) and status = 'held' and expires_at > clock_timestamp()
+          and start_time > ${after}::text::timestamptz)
       select live.id, taken.subject, taken.lane, live.slot_id as slot,
         extract(epoch from live.start_time)::double precision * 1000 as start,
         extract(epoch from live.end_time)::double precision * 1000 as end
@@ -59,20 +65,32 @@ export async function takeSnapshot(sql: Sql, organizations: string[]): Promise<S
         (live.therapist_id, 0), (live.client_id, live.client_lane::integer), (live.room_id, 0)) taken (subject, lane)
       where taken.subject is not null`;
     const balances = await transaction<Balance[]>`
+      with taking as (
+        select client_id, service_id, 'reserved' as what, start_time, end_time
+        from public.session_holds
+        where organization_id = any (${organizations}::uuid[]) and status = 'held' and session_id is null
+        union all
+        select client_id, service_id, case status when 'completed' then 'used' else 'scheduled' end,
+          coalesce(actual_start_time, start_time), coalesce(actual_end_time, end_time)
+        from public.sessions
+        where organization_id = any (${organizations}::uuid[]) and status in ('scheduled', 'in_progress', 'completed')),
+      -- Of each code and day; a unit is 15 minutes, and counts once 8 of them are passed.
+      taken as (
+        select taking.client_id, service.cpt_code, (taking.start_time at time zone ${TIME_ZONE})::date as day, taking.what,
+          sum(floor((extract(epoch from taking.end_time - taking.start_time) / 60 + 7) / 15))::double precision as units
+        from taking
+        join public.services service on service.id = taking.service_id
+        group by 1, 2, 3, 4)
       select it.id, it.units, it.reserved_units as reserved, it.scheduled_units as scheduled, it.used_units as used,
         it.overridden_units as overridden,
-        (select coalesce(sum(extract(epoch from hold.end_time - hold.start_time) / 1800), 0)::double precision
-          from public.session_holds hold
-          join public.services service on service.id = hold.service_id
-          where hold.client_id = it.client_id and service.cpt_code = any (it.cpt_codes)
-            and hold.status = 'held' and hold.session_id is null) as "reservedHalfHours",
-        (select coalesce(sum(extract(epoch from session.end_time - session.start_time) / 1800), 0)::double precision
-          from public.sessions session
-          join public.services service on service.id = session.service_id
-          where session.client_id = it.client_id and service.cpt_code = any (it.cpt_codes)
-            and session.status = 'scheduled') as "scheduledHalfHours"
+        coalesce(sum(taken.units) filter (where taken.what = 'reserved'), 0)::double precision as "reservedByRows",
+        coalesce(sum(taken.units) filter (where taken.what = 'scheduled'), 0)::double precision as "scheduledByRows",
+        coalesce(sum(taken.units) filter (where taken.what = 'used'), 0)::double precision as "usedByRows"
       from public.authorizations it
-      where it.organization_id = any (${organizations}::uuid[])`;
+      left join taken on taken.client_id = it.client_id and taken.cpt_code = any (it.cpt_codes)
+        and taken.day between it.starts_on and it.ends_on
+      where it.organization_id = any (${organizations}::uuid[])
+      group by it.id`;
     return { claims: [...claims], bookings: [...bookings], balances: [...balances] };
   }) as Promise<Snapshot>;
 }
@@ -91,7 +109,14 @@ export function observe(
   everyMs: number,
   watch: (snapshot: Snapshot) => void,
 ): Observer {
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {}, connect_timeout: 5, backoff: () => 0.1 });
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    onnotice: () => {},
+    connect_timeout: 5,
+    backoff: () => 0.1,
+    // Its queries read much and often: to compile them takes longer than to run them.
+    connection: { jit: "off" },
+  });
   let stopped = false;
   const observer: Observer = {
     snapshots: 0,
@@ -103,7 +128,7 @@ export function observe(
     },
   };
   const look = async (): Promise<void> => {
-    watch(await takeSnapshot(sql, organizations));
+    watch(await takeSnapshot(sql, organizations, "today"));
     observer.snapshots++;
     await sql`select audit.seal()`;
     const head = await readHead(sql);

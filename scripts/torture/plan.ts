@@ -19,7 +19,7 @@ export type Disturbance =
 
 const KINDS = {
   hold: 34,
-  hold_batch: 2,
+  hold_batch: 3,
   hold_group: 2,
   hold_move: 2,
   confirm: 25,
@@ -31,7 +31,18 @@ const KINDS = {
   repeat: 4,
   trespass: 2,
   stranger: 1,
-  read: 24,
+  substitute: 3,
+  read_series: 1,
+  edit_series: 3,
+  wait: 0.5,
+  stop_waiting: 0.2,
+  read_offers: 1.5,
+  answer_offer: 2,
+  start: 2,
+  complete: 3,
+  no_show: 1,
+  bill: 1,
+  read: 20,
   role: 0.6,
   sweep: 0.3,
 } as const;
@@ -62,6 +73,8 @@ export interface Scale {
   clinics: number;
   /** Half hours that can be booked, ten hours a day. */
   slots: number;
+  /** Sessions of each clinic that are over and not marked. */
+  overdue?: number;
 }
 
 /** What a run is to have more or less of than usual. */

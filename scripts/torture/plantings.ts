@@ -21,6 +21,10 @@ const rewritten = (signature: string, from: string, to: string): string =>
     execute replace(pg_get_functiondef('${signature}'::regprocedure), $from$${from}$from$, $to$${to}$to$);
   end $do$`;
 
+const MOVE = "app.move_session(uuid, jsonb)";
+const ANSWER = "app.answer_offer(uuid, jsonb)";
+const EDIT = "app.write_series_sessions(app.series_edit, app.series_step[], uuid, public.sessions[])";
+
 export const PLANTINGS: readonly Planting[] = [
   {
     // As if somewhere between the database and the caller a commit were taken for granted.
@@ -135,6 +139,101 @@ export const PLANTINGS: readonly Planting[] = [
     options: { weights: { role: 15 } },
   },
   {
+    name: "a session that took place is moved",
+    plant: [
+      rewritten(
+        "app.find_own_session(uuid, uuid, integer, text)",
+        "session.status <> 'scheduled'",
+        "session.status = 'cancelled'",
+      ),
+      rewritten(MOVE, "session.status <> 'scheduled'", "session.status = 'cancelled'"),
+    ],
+    undo: [
+      rewritten(
+        "app.find_own_session(uuid, uuid, integer, text)",
+        "session.status = 'cancelled'",
+        "session.status <> 'scheduled'",
+      ),
+      rewritten(MOVE, "session.status = 'cancelled'", "session.status <> 'scheduled'"),
+    ],
+    finds: ["settled_changed"],
+    options: { overdue: 60, weights: { complete: 40, move: 200 } },
+  },
+  {
+    name: "a session that took place is not charged, and its units are not used",
+    plant: [
+      "alter table public.sessions disable trigger keep_charges_of_changed",
+      "alter table public.sessions disable trigger keep_units_after_update",
+    ],
+    undo: [
+      "alter table public.sessions enable trigger keep_charges_of_changed",
+      "alter table public.sessions enable trigger keep_units_after_update",
+    ],
+    finds: ["charge_wrong", "balance_wrong"],
+    options: { overdue: 60, operations: 60, weights: { complete: 60 } },
+  },
+  {
+    // Who comes second is told what who came first was told.
+    name: "an offer is taken by two",
+    plant: [
+      rewritten(
+        ANSWER,
+        "app.book_holds(organization, offer.id, jsonb_build_object('session', request -> 'session'))",
+        `case when exists (select from public.session_holds it where it.id = offer.id and it.status = 'confirmed')
+        then jsonb_build_object('sessions', app.sessions_json(array[offer.id]))
+        else app.book_holds(organization, offer.id, jsonb_build_object()) end`,
+      ),
+    ],
+    undo: [
+      rewritten(
+        ANSWER,
+        `case when exists (select from public.session_holds it where it.id = offer.id and it.status = 'confirmed')
+        then jsonb_build_object('sessions', app.sessions_json(array[offer.id]))
+        else app.book_holds(organization, offer.id, jsonb_build_object()) end`,
+        "app.book_holds(organization, offer.id, jsonb_build_object('session', request -> 'session'))",
+      ),
+    ],
+    finds: ["effect_doubled"],
+    options: {
+      weights: { wait: 40, confirm: 60, cancel: 60, read_offers: 15, answer_offer: 150 },
+      operations: 240,
+    },
+  },
+  {
+    name: "a substitute gets no session, and an edit of a series leaves its sessions where they were",
+    plant: [
+      rewritten(
+        "app.substitute_therapist(uuid, jsonb)",
+        "app.write_changes(organization, changes)",
+        "app.sessions_json(ids)",
+      ),
+      rewritten(EDIT, "step.kind = 'move' and", "step.kind = 'nothing' and"),
+    ],
+    undo: [
+      rewritten(
+        "app.substitute_therapist(uuid, jsonb)",
+        "app.sessions_json(ids)",
+        "app.write_changes(organization, changes)",
+      ),
+      rewritten(EDIT, "step.kind = 'nothing' and", "step.kind = 'move' and"),
+    ],
+    finds: ["effect_doubled", "effect_lost"],
+    options: {
+      weights: { hold: 10, hold_batch: 40, confirm: 60, substitute: 20, read_series: 20, edit_series: 60 },
+      operations: 200,
+    },
+  },
+  {
+    name: "a session is billed twice",
+    plant: [
+      "drop index public.billing_lines_one_live_per_session_idx",
+      rewritten("app.is_billed(uuid)", "line.status = 'billed'", "line.status = 'nothing'"),
+    ],
+    undo: [rewritten("app.is_billed(uuid)", "line.status = 'nothing'", "line.status = 'billed'")],
+    finds: ["charge_wrong", "effect_doubled"],
+    options: { overdue: 60, weights: { complete: 60, bill: 120 } },
+  },
+  {
     // And nobody queues: between looking and booking others do the same. What is there afterwards the constraint would
     // not take again, so it comes last.
     name: "the constraint is dropped",
@@ -143,6 +242,8 @@ export const PLANTINGS: readonly Planting[] = [
       alter table public.calendar_claims drop constraint calendar_claims_no_overlap;
       alter table public.sessions drop constraint sessions_no_overlap;
       create or replace function app.lock_subjects(subject_ids uuid[]) returns void
+      language plpgsql set search_path = '' as 'begin perform pg_sleep(0.02); end';
+      create or replace function app.lock_bookings(bookings app.booking[]) returns void
       language plpgsql set search_path = '' as 'begin perform pg_sleep(0.02); end'`,
     ],
     undo: [],
@@ -156,6 +257,7 @@ const SMALL: RunOptions = {
   seed: 1,
   clinics: 2,
   slots: 60,
+  overdue: 6,
   operations: 120,
   faults: 0,
   sqlUsers: 8,

@@ -1,16 +1,12 @@
 // From a step to what is asked: whose rows it is about is looked up on the boards.
 
-import { type Board, pick, take } from "./board.ts";
-import type { Ask } from "./callers.ts";
+import { attendanceOf } from "./attendance.ts";
+import { pick, take } from "./board.ts";
 import type { Kind, Step } from "./plan.ts";
+import { seriesOf } from "./series.ts";
+import { waitlistOf } from "./waitlist.ts";
+import { ask, bookerOf, clientOf, type Place, therapistOf, type Wanted } from "./wanted.ts";
 import { type Clinic, type Person, TIME_ZONE, timesOf } from "./world.ts";
-
-export interface Place {
-  clinic: Clinic;
-  board: Board;
-}
-
-export type Wanted = Pick<Ask, "name" | "request" | "user">;
 
 /** What the step asks; null where there is nothing yet that it could be about. */
 export function wantedBy(step: Step, places: Place[]): Wanted | null {
@@ -20,11 +16,17 @@ export function wantedBy(step: Step, places: Place[]): Wanted | null {
   return wanted(step, place);
 }
 
-function wanted(step: Step, { clinic, board }: Place): Wanted | null {
+function wanted(step: Step, place: Place): Wanted | null {
+  const { clinic, board } = place;
   const user = bookerOf(step, clinic);
   const times = timesOf(step.slot, step.halfHours);
-  const session = pick(board.sessions, step.row);
+  // Now and then what took place, which must stay as it is.
+  const of = step.client < 0.05 && step.kind !== "note" ? board.ended : board.sessions;
+  const session = pick(of, step.row);
   const builders: Partial<Record<Kind, () => Wanted | null>> = {
+    ...seriesOf(step, place),
+    ...waitlistOf(step, place),
+    ...attendanceOf(step, place),
     hold: () => ask("hold_sessions", user, holdRequest(step, clinic, { occurrences: [times] })),
     hold_batch: () => {
       const days = [0, 1, 2].map((day) => timesOf(step.slot + 20 * day, step.halfHours));
@@ -130,18 +132,20 @@ function trespass(step: Step, { clinic }: Place, places: Place[]): Wanted | null
     });
   }
   if (step.other < 0.5 && hold) return ask("cancel_sessions", user, { hold_key: hold.key });
+  if (step.other < 0.6) {
+    const session_ids = board.ended.slice(-2).map(({ id }) => id);
+    return session_ids.length > 0 ? ask("attach_sessions", user, { session_ids }) : null;
+  }
+  if (step.other < 0.65) {
+    const hold_key = pick(board.offers, step.row);
+    return hold_key ? ask("answer_offer", user, { hold_key, answer: "accept" }) : null;
+  }
   const occurrences = [timesOf(step.slot, step.halfHours)];
   // Everything of the other clinic, or the own therapist with its client.
   const request = holdRequest(step, target, { occurrences });
   const therapist_id = step.other < 0.8 ? request.therapist_id : therapistOf(step, clinic).id;
   return ask("hold_sessions", user, { ...request, therapist_id });
 }
-
-const ask = (name: string, user: Person, request: Record<string, unknown>): Wanted => ({
-  name,
-  user,
-  request,
-});
 
 function holdRequest(step: Step, clinic: Clinic, more: object): Record<string, unknown> {
   return {
@@ -154,17 +158,6 @@ function holdRequest(step: Step, clinic: Clinic, more: object): Record<string, u
     ...(step.room && { room_id: clinic.rooms[0] }),
     ...more,
   };
-}
-
-const therapistOf = (step: Step, { therapists }: Clinic) =>
-  pick(therapists, step.therapist) as Clinic["therapists"][0];
-const clientOf = (step: Step, { clients }: Clinic) => pick(clients, step.client) as string;
-
-/** Mostly schedulers, who book for all; therapists book their own. */
-function bookerOf(step: Step, clinic: Clinic): Person {
-  const { schedulers, temporary, therapists } = clinic;
-  const people = [...schedulers, ...schedulers, temporary, therapists[0]?.user as Person];
-  return pick(people, step.user) as Person;
 }
 
 export function personOf({ admin, schedulers, temporary, therapists }: Clinic, id: string): Person {

@@ -1,6 +1,6 @@
 // Who was without a role, for certain, and was served all the same.
 
-import type { Entry } from "./history.ts";
+import { type Entry, isRead } from "./history.ts";
 
 /** How long what was not answered may still be under way. */
 const UNDER_WAY_MS = 5_000;
@@ -30,7 +30,7 @@ export class Roles {
         answered,
       });
       this.changes.set(of, changes);
-    } else if (outcome === "ok" && name !== "read") this.served.push({ user, began, ended, operation, name });
+    } else if (outcome === "ok" && !isRead(name)) this.served.push({ user, began, ended, operation, name });
   }
 
   faults(): string[] {

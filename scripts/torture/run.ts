@@ -14,6 +14,7 @@ import { type Final, readFinal } from "./final.ts";
 import { now, ownEntry, type Recorder, readHistory, recordTo } from "./history.ts";
 import { observe } from "./observer.ts";
 import { type Fault, type FaultKind, faultsOf, type Mix, type Scale, stepsOf } from "./plan.ts";
+import { type Beat, takePulse } from "./pulse.ts";
 import { personOf } from "./requests.ts";
 import { faultsOfSnapshot } from "./snapshots.ts";
 import { type Counts, type Play, pause, recover, useUntilDone } from "./users.ts";
@@ -48,6 +49,8 @@ export interface Report {
   seals: number;
   rows: { holds: number; sessions: number; notes: number; events: number };
   ledgerFaults: number;
+  /** Minute by minute. */
+  beats: Beat[];
   anomalies: Partial<Record<AnomalyKind, number>>;
   examples: Anomaly[];
 }
@@ -55,6 +58,10 @@ export interface Report {
 const LOOK_EVERY_MS = 1_000;
 /** Sooner than a session that nobody uses ends (app.caller). */
 const REFRESH_EVERY_MS = 300_000;
+
+/** So many overdue sessions of a clinic that they last: of a hundred operations five mark one; at most two months of them. */
+const overdueOf = ({ operations, clinics, overdue }: RunOptions): number =>
+  overdue ?? Math.min(3600, Math.max(90, Math.ceil((operations * 0.04) / clinics)));
 
 /** Lets users loose on a stack, breaks it under them, and says what became of what they were told. */
 export async function torture(stack: Stack, options: RunOptions): Promise<Report> {
@@ -65,8 +72,11 @@ export async function torture(stack: Stack, options: RunOptions): Promise<Report
   // What is arranged is to last, whatever was planted.
   const connection = { synchronous_commit: "on" };
   const admin = postgres(stack.databaseUrl, { max: 1, onnotice: () => {}, connection });
-  const clinics = await makeClinics(admin, options);
+  const clinics = await makeClinics(admin, { ...options, overdue: overdueOf(options) });
   const recorder = recordTo(file);
+  for (const clinic of clinics) {
+    recorder.record(ownEntry(clinic, "arrange", {}, now(), "ok", { sessions: clinic.overdue }));
+  }
   const tokens: Tokens = new Map();
   const callers = await Promise.all([
     ...Array.from({ length: options.sqlUsers }, () => sqlCaller(stack.databaseUrl)),
@@ -77,10 +87,12 @@ export async function torture(stack: Stack, options: RunOptions): Promise<Report
   const counts: Counts = { operations: 0, attempts: 0, byName: {}, byOutcome: {}, disturbances: {} };
   const play: Play = {
     seed,
-    places: clinics.map((clinic) => ({ clinic, board: new Board() })),
+    places: clinics.map((clinic) => ({ clinic, board: new Board(clinic.overdue) })),
     recorder,
     counts,
-    goesOn: () => counts.operations < options.operations && performance.now() < deadline,
+    faultsToCome: options.faults,
+    goesOn: () =>
+      (counts.operations < options.operations || play.faultsToCome > 0) && performance.now() < deadline,
     unresolved: new Map(),
   };
   const found: Anomaly[] = [];
@@ -94,6 +106,7 @@ export async function torture(stack: Stack, options: RunOptions): Promise<Report
     },
   );
   const refresh = setInterval(() => void keepSignedIn(admin).catch(() => {}), REFRESH_EVERY_MS);
+  const pulse = takePulse(() => counts.operations, log);
   try {
     const plan = faultsOf(seed, options.faults, options.operations, options);
     const [inflicted] = await Promise.all([
@@ -103,6 +116,7 @@ export async function torture(stack: Stack, options: RunOptions): Promise<Report
       ),
     ]);
     const seconds = (performance.now() - began) / 1000;
+    pulse.stop();
     log(`${counts.operations} operations in ${seconds.toFixed(1)} s; recovering ${play.unresolved.size}`);
     clearInterval(refresh);
     await answers(stack);
@@ -138,10 +152,12 @@ export async function torture(stack: Stack, options: RunOptions): Promise<Report
       seals: observer.heads.length,
       rows: rowsOf(final),
       ledgerFaults: final.ledgerFaults,
+      beats: pulse.beats,
       anomalies: checker.counts,
       examples: checker.anomalies,
     };
   } finally {
+    pulse.stop();
     clearInterval(refresh);
     await observer.stop();
     await Promise.all(callers.map((caller) => caller.close()));
@@ -164,6 +180,7 @@ async function inflictAll(
     const began = performance.now();
     await inflict(fault, target).catch((error) => log(`${fault.kind}: ${error}`));
     inflicted[fault.kind] = (inflicted[fault.kind] ?? 0) + 1;
+    play.faultsToCome -= 1;
     const ms = Math.round(performance.now() - began);
     log(`${play.counts.operations} operations, ${play.unresolved.size} open: ${fault.kind} took ${ms} ms`);
   }

@@ -3,9 +3,6 @@
 import type { Anomaly } from "./anomalies.ts";
 import type { Balance, Snapshot, Taken } from "./observer.ts";
 
-/** A half hour of treatment is two units of 15 minutes. */
-const UNITS_A_HALF_HOUR = 2;
-
 export function faultsOfSnapshot({ claims, bookings, balances }: Snapshot): Anomaly[] {
   return [
     ...overlaps(claims).map((pair) => overlap("claims", pair)),
@@ -18,7 +15,8 @@ export function faultsOfSnapshot({ claims, bookings, balances }: Snapshot): Anom
 export function overlaps(taken: readonly Taken[]): [Taken, Taken][] {
   const found: [Taken, Taken][] = [];
   const order = [...taken].sort(
-    (a, b) => a.subject.localeCompare(b.subject) || a.lane - b.lane || a.start - b.start,
+    (a, b) =>
+      (a.subject < b.subject ? -1 : a.subject > b.subject ? 1 : 0) || a.lane - b.lane || a.start - b.start,
   );
   let open: Taken[] = [];
   for (const one of order) {
@@ -45,11 +43,12 @@ function faultsOfBalance(balance: Balance): Anomaly[] {
   if (reserved + scheduled + used > units) {
     found.push({ kind: "balance_overdrawn", what: `authorization ${id} gives more than its ${units} units` });
   }
-  const owed = [balance.reservedHalfHours, balance.scheduledHalfHours].map((n) => n * UNITS_A_HALF_HOUR);
-  if (reserved !== owed[0] || scheduled !== owed[1]) {
+  const drawn = [reserved, scheduled, used].join(", ");
+  const byRows = [balance.reservedByRows, balance.scheduledByRows, balance.usedByRows].join(", ");
+  if (drawn !== byRows) {
     found.push({
       kind: "balance_wrong",
-      what: `authorization ${id} has ${reserved} reserved and ${scheduled} scheduled, its bookings take ${owed[0]} and ${owed[1]}`,
+      what: `authorization ${id} has ${drawn} reserved, scheduled and used, its bookings take ${byRows}`,
     });
   }
   return found;

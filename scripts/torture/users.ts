@@ -3,9 +3,10 @@
 
 import { pick, type Sent } from "./board.ts";
 import { type Ask, type Caller, type OnTheWay, UNDISTURBED } from "./callers.ts";
-import { type Answer, type Entry, now, type Recorder } from "./history.ts";
+import { type Answer, type Entry, isKeyed, now, type Recorder } from "./history.ts";
 import type { Disturbance, Step } from "./plan.ts";
-import { type Place, wantedBy } from "./requests.ts";
+import { wantedBy } from "./requests.ts";
+import type { Place } from "./wanted.ts";
 
 export interface Counts {
   operations: number;
@@ -20,6 +21,8 @@ export interface Play {
   places: Place[];
   recorder: Recorder;
   counts: Counts;
+  /** A fault may take longer than the operations that are left: the users go on until all came. */
+  faultsToCome: number;
   /** Whether another operation is to begin. */
   goesOn(): boolean;
   /** Operations of which nobody knows what came of them, with whoever asked. */
@@ -102,9 +105,6 @@ async function operate(
   if (answers.some(({ outcome }) => outcome === "unknown")) await pause(NOBODY_THERE_MS);
   return sent;
 }
-
-/** What has an effect and an Idempotency-Key that finds it. */
-export const isKeyed = (name: string): boolean => /_sessions?$|_slot$|_note$/.test(name);
 
 /** Sends again what was sent earlier, answered or not: late, and after what others did since. */
 async function repeat(play: Play, caller: Caller, place: Place, step: Step): Promise<void> {

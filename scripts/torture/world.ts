@@ -18,6 +18,23 @@ export interface Clinic {
   therapists: { id: string; user: Person }[];
   clients: string[];
   rooms: string[];
+  /** Sessions that took place, or did not: nobody has said so yet. */
+  overdue: Overdue[];
+}
+
+/** What is arranged of a session that was booked and not marked until its time was over. */
+export interface Overdue {
+  id: string;
+  version: number;
+  therapist_id: string;
+  client_id: string;
+  room_id: null;
+  group_id: null;
+  series_id: null;
+  service_code: string;
+  start_time: string;
+  end_time: string;
+  status: "scheduled";
 }
 
 export const PASSWORD = "correct horse battery staple";
@@ -27,6 +44,8 @@ const OFFSET_MINUTES = -420;
 
 /** Units of each authorization: short enough to run out, so that what is not given back is missed. */
 const UNITS = 120;
+/** Of what was authorized before: plenty, since what was booked then is there. */
+const PAST_UNITS = 100_000;
 
 const HALF_HOUR_MS = 1_800_000;
 const SLOTS_A_DAY = 20;
@@ -34,7 +53,8 @@ const SLOTS_A_DAY = 20;
 /** The four time fields of so many half hours from a slot on, which are ten hours of each day from the next but one. */
 export function timesOf(slot: number, halfHours: number) {
   const day = Math.floor(Date.now() / 86_400_000) + 2 + Math.floor(slot / SLOTS_A_DAY);
-  const start = day * 86_400_000 + (30 + (slot % SLOTS_A_DAY)) * HALF_HOUR_MS;
+  const inDay = ((slot % SLOTS_A_DAY) + SLOTS_A_DAY) % SLOTS_A_DAY;
+  const start = day * 86_400_000 + (30 + inDay) * HALF_HOUR_MS;
   return {
     start_time: new Date(start).toISOString(),
     end_time: new Date(start + halfHours * HALF_HOUR_MS).toISOString(),
@@ -43,13 +63,14 @@ export function timesOf(slot: number, halfHours: number) {
   };
 }
 
-export async function makeClinics(sql: Sql, { clinics }: Scale): Promise<Clinic[]> {
+/** Of each clinic so many sessions are overdue; left out, two days of them. */
+export async function makeClinics(sql: Sql, { clinics, overdue = 120 }: Scale): Promise<Clinic[]> {
   const made: Clinic[] = [];
-  for (let index = 0; index < clinics; index++) made.push(await makeClinic(sql));
+  for (let index = 0; index < clinics; index++) made.push(await makeClinic(sql, overdue));
   return made;
 }
 
-async function makeClinic(sql: Sql): Promise<Clinic> {
+async function makeClinic(sql: Sql, overdue: number): Promise<Clinic> {
   const id = randomUUID();
   await sql`
     insert into public.organizations (id, name, time_zone, calls_per_minute, total_calls_per_minute)
@@ -68,6 +89,7 @@ async function makeClinic(sql: Sql): Promise<Clinic> {
     therapists: therapists.map((user) => ({ id: randomUUID(), user })),
     clients: Array.from({ length: 6 }, () => randomUUID()),
     rooms: [randomUUID()],
+    overdue: [],
   };
   await grant(sql, id, "admin", [admin]);
   await grant(sql, id, "internal_ops", [one, two, temporary]);
@@ -91,7 +113,37 @@ async function makeClinic(sql: Sql): Promise<Clinic> {
     from unnest(${clinic.therapists.map((therapist) => therapist.id)}::uuid[]) therapist
     cross join unnest(${clinic.clients}::uuid[]) client`;
   await authorize(sql, id, clinic.clients.slice(0, 3));
+  await addOverdue(sql, clinic, overdue);
   return clinic;
+}
+
+/** Half an hour after the other, back from the day before yesterday, of each therapist with another client. */
+async function addOverdue(sql: Sql, clinic: Clinic, count: number): Promise<void> {
+  const { therapists, clients, overdue } = clinic;
+  for (let index = 0; index < count; index++) {
+    const slot = Math.floor(index / therapists.length);
+    const times = timesOf(-4 * SLOTS_A_DAY - slot - 1, 1);
+    overdue.push({
+      id: randomUUID(),
+      version: 1,
+      therapist_id: (therapists[index % therapists.length] as Clinic["therapists"][0]).id,
+      client_id: clients[(index + slot) % clients.length] as string,
+      room_id: null,
+      group_id: null,
+      series_id: null,
+      service_code: "97153",
+      start_time: times.start_time,
+      end_time: times.end_time,
+      status: "scheduled",
+    });
+  }
+  await sql`
+    insert into public.sessions (
+      id, organization_id, therapist_id, client_id, service_id, start_time, end_time, time_zone, place_of_service)
+    select it.id, ${clinic.id}, it.therapist_id, it.client_id, service.id, it.start_time, it.end_time, ${TIME_ZONE}, '12'
+    from jsonb_to_recordset(${sql.json(overdue as never)}) it (
+      id uuid, therapist_id uuid, client_id uuid, start_time timestamptz, end_time timestamptz)
+    join public.services service on service.organization_id = ${clinic.id} and service.service_code = '97153'`;
 }
 
 async function makePeople(sql: Sql, howMany: number): Promise<Person[]> {
@@ -130,11 +182,24 @@ async function authorize(sql: Sql, organization: string, clients: string[]): Pro
   const payer = randomUUID();
   await sql`insert into public.payers (id, organization_id, name) values (${payer}, ${organization}, 'A payer')`;
   await sql`
+    insert into public.payer_rates (organization_id, payer_id, cpt_code, unit_cents, starts_on)
+    values (${organization}, ${payer}, '97153', 1500, current_date - 365)`;
+  await sql`
+    insert into public.billing_profiles (
+      organization_id, legal_name, npi, tax_id, taxonomy_code, street, town, region, zip, contact_name, contact_number,
+      submitter_code, receiver_name, receiver_code, requires_signature, starts_on)
+    values (
+      ${organization}, 'A clinic', '1234567893', '123456789', '103K00000X', '1 Main Street', 'Phoenix', 'AZ', '850010001',
+      'Who Bills', '5555550100', 'SENDER', 'The Receiver', 'RECEIVER', false, current_date - 365)`;
+  await sql`
     insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
     select ${organization}, client, ${payer}, current_date - 365 from unnest(${clients}::uuid[]) client`;
   await sql`
     insert into public.authorizations (
       organization_id, client_id, payer_id, authorization_number, cpt_codes, starts_on, ends_on, units)
-    select ${organization}, client, ${payer}, 'A-1', '{97153}', current_date - 365, current_date + 730, ${UNITS}
-    from unnest(${clients}::uuid[]) client`;
+    select ${organization}, client, ${payer}, it.number, '{97153}', it.starts_on, it.ends_on, it.units
+    from unnest(${clients}::uuid[]) client
+    cross join (values
+      ('A-0', current_date - 365, current_date - 1, ${PAST_UNITS}::integer),
+      ('A-1', current_date, current_date + 730, ${UNITS}::integer)) as it (number, starts_on, ends_on, units)`;
 }

@@ -1,7 +1,7 @@
 /** In which organization one works, and how the platform's operators get in when they must: docs/access.md. */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import { z } from "zod";
-import { brokenGlassSchema } from "./access.ts";
+import type { z } from "zod";
+import { brokenGlassSchema, chosenOrganizationSchema } from "./access.ts";
 import type { CallOptions } from "./call.ts";
 import { callNamed, readRows } from "./call-rpc.ts";
 import { type Camel, fromWire } from "./casing.ts";
@@ -41,5 +41,5 @@ export async function chooseOrganization(
   { organizationId: organization }: { organizationId: string | null },
   options: CallOptions = {},
 ): Promise<void> {
-  await readRows(supabase, "choose_organization", { organization }, z.unknown(), options);
+  await readRows(supabase, "choose_organization", { organization }, chosenOrganizationSchema, options);
 }

@@ -1,8 +1,11 @@
-/** What `break_glass` answers, and the RPCs of service accounts. */
+/** What `break_glass` and `choose_organization` answer, and the RPCs of service accounts. */
 import { z } from "zod";
 import { instant } from "./fields.ts";
 
 export const brokenGlassSchema = z.object({ grant_id: z.guid(), expires_at: instant });
+
+/** Nothing: 204. */
+export const chosenOrganizationSchema = z.null();
 
 export const issuedTokenSchema = z.object({
   account_id: z.guid(),

@@ -8,6 +8,7 @@ export const deniedAttemptsSchema = z.array(
   z.object({
     id: z.int(),
     occurred_at: instant,
+    organization_id: z.guid(),
     actor_id: z.guid().nullable(),
     action: z.string(),
     code: z.string().nullable(),

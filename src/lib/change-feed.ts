@@ -9,10 +9,11 @@ import { toProblem } from "./problems.ts";
 /**
  * - `live`: from now on, changes arrive. What happened before must be read.
  * - `resync`: changes may have been missed, as after a broken connection: read again. They arrive again from now on.
+ * - `broken`: nothing arrives, since the connection broke or does not come. It is tried again by itself until `resync`, or `live`.
  * - `refused`: who is signed in may not listen, or no longer; the error says why. It has ended.
  * - `closed`: the app ended it from outside, by `removeAllChannels` for one.
  */
-export type ChangeStatus = "live" | "resync" | "refused" | "closed";
+export type ChangeStatus = "live" | "resync" | "broken" | "refused" | "closed";
 
 export interface ChangeOptions {
   onStatus?: (status: ChangeStatus, error?: HoldfastError) => void;
@@ -66,6 +67,7 @@ class Feed {
   private channel: RealtimeChannel | undefined;
   private isLive = false;
   private wasLive = false;
+  private isBroken = false;
   /** Whether it was joined anew, and has not been live since. */
   private renewed = false;
 
@@ -80,9 +82,11 @@ class Feed {
 
   add(listener: Listener): ChangeSubscription {
     this.listeners.add(listener);
-    if (this.isLive) {
+    if (this.isLive || this.isBroken) {
       queueMicrotask(() => {
-        if (this.isLive && this.listeners.has(listener)) listener.onStatus?.("live");
+        if (!this.listeners.has(listener)) return;
+        if (this.isLive) listener.onStatus?.("live");
+        else if (this.isBroken) listener.onStatus?.("broken");
       });
     }
     return {
@@ -113,15 +117,23 @@ class Feed {
         if (this.isLive) this.announceLive();
         // A broken connection is joined anew by supabase-js.
         else if (status === "CHANNEL_ERROR") this.judge(error?.message ?? "");
-        else if (status === "CLOSED" && endedByServer) this.renew();
-        else if (status === "CLOSED") this.end("closed");
+        else if (status === "TIMED_OUT") this.announceBroken();
+        else if (endedByServer) this.renew();
+        else this.end("closed");
       });
   }
 
   private announceLive(): void {
     this.tell(this.wasLive ? "resync" : "live");
     this.wasLive = true;
+    this.isBroken = false;
     this.renewed = false;
+  }
+
+  private announceBroken(): void {
+    if (this.isBroken) return;
+    this.isBroken = true;
+    this.tell("broken");
   }
 
   private hear(message: unknown): void {
@@ -140,6 +152,7 @@ class Feed {
     else if (/JWT/.test(reason) || (/^Unauthorized/.test(reason) && signedOut))
       this.refuse("unauthenticated");
     else if (/^Unauthorized/.test(reason)) this.refuse("forbidden");
+    else this.announceBroken();
   }
 
   private refuse(code: "unauthenticated" | "forbidden"): void {
@@ -157,6 +170,7 @@ class Feed {
     if (this.ended) return;
     this.ended = true;
     this.isLive = false;
+    this.isBroken = false;
     this.leave();
     if (status) this.tell(status, error);
   }

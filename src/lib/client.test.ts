@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import WebSocket from "ws";
 import {
   bookSession,
@@ -319,7 +319,9 @@ describe("bookSession", () => {
     const controller = new AbortController();
     const reason = new Error("the user left");
     const booking = bookSession(supabase, REQUEST, { signal: controller.signal });
-    setTimeout(() => controller.abort(reason), 200);
+    booking.catch(() => {});
+    await vi.waitUntil(() => called().includes("sessions-confirm"), 30_000);
+    controller.abort(reason);
     await expect(booking).rejects.toBe(reason);
     expect(called()).toEqual(["sessions-hold", "sessions-confirm", "sessions-cancel"]);
   });

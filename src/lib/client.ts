@@ -84,7 +84,7 @@ export async function requestSessionHold(
 /**
  * Turns a hold, or every hold of a batch, into sessions. All or nothing.
  *
- * @throws HoldfastError `hold_expired` with `stillFree`, `not_found`, `validation_failed`, `offset_mismatch`, a
+ * @throws HoldfastError `hold_expired` with `stillFree`, `hold_confirmed` with `sessionIds`, `not_found`, `validation_failed`, `offset_mismatch`, a
  *   conflict; and what every call may meet.
  */
 export async function confirmSessionBooking(

@@ -45,6 +45,7 @@ describe("the catalogue", () => {
       stale_version: 409,
       note_signed: 409,
       note_unreadable: 409,
+      hold_confirmed: 409,
       idempotency_in_flight: 409,
       hold_expired: 410,
       key_destroyed: 410,
@@ -82,6 +83,7 @@ describe("the catalogue", () => {
       retry_after: 1,
       version: 4,
       forms: [],
+      session_ids: example.session_ids,
     });
     expect(example).toMatchObject({ type, title, status, code });
   });

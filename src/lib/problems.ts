@@ -121,6 +121,11 @@ export const PROBLEMS = {
     title: "The note cannot be opened",
     action: "Do not show it as blank; the administrators are alerted, and reason says what is wrong.",
   },
+  hold_confirmed: {
+    status: 409,
+    title: "The hold is confirmed already",
+    action: "Show the booking, by its session_ids; do not hold the time again.",
+  },
   idempotency_in_flight: {
     status: 409,
     title: "The same request is being processed",
@@ -253,6 +258,7 @@ const EXTENSIONS = {
   stale_version: plain.extend({ version: z.int() }),
   note_signed: plain,
   note_unreadable: plain,
+  hold_confirmed: plain.extend({ session_ids: z.array(z.guid()).min(1) }),
   idempotency_in_flight: plain.extend({ retry_after: retryAfter.optional() }),
   hold_expired: plain.extend({ still_free: z.boolean() }),
   key_destroyed: plain,

@@ -89,7 +89,7 @@ export async function listServiceAccountTokens(
 
 async function issued(
   supabase: SupabaseClient,
-  rpc: string,
+  rpc: "create_service_account" | "rotate_service_account_token",
   named: Record<string, unknown>,
   options: CallOptions,
 ): Promise<IssuedServiceAccountToken> {

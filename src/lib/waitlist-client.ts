@@ -65,7 +65,7 @@ export async function leaveWaitlist(
  *
  * @returns the entry; after `accept` also what was booked: `session`, as `confirmSessionBooking` gives it, or to a family
  *   `appointment`.
- * @throws HoldfastError `hold_expired` with `stillFree`, `not_found`, `validation_failed`; and what every call may meet.
+ * @throws HoldfastError `hold_expired` with `stillFree`, `hold_confirmed`, `not_found`, `validation_failed`; and what every call may meet.
  */
 export async function answerOffer(
   supabase: SupabaseClient,

@@ -2,7 +2,7 @@
 import type { AuditEvent } from "../lib/index.ts";
 import { holdfast, rows, supabase } from "./backend.ts";
 import { announce, during, h } from "./dom.ts";
-import { problemView } from "./problem.ts";
+import { unreadView } from "./problem.ts";
 import type { Visitor } from "./visitor.ts";
 import { eventName, refusalName, roleName } from "./words.ts";
 
@@ -22,6 +22,7 @@ export async function showAudit(visitor: Visitor, main: HTMLElement): Promise<()
     "Older events",
   );
   const end = h("div", { class: "actions" }, more);
+  const unread = h("div", { class: "refusal" });
   const filter = (view: View, name: string) =>
     h(
       "button",
@@ -46,6 +47,7 @@ export async function showAudit(visitor: Visitor, main: HTMLElement): Promise<()
       h("thead", {}, h("tr", {}, ...head)),
       body,
     ),
+    unread,
     end,
   );
   let view: View = "all";
@@ -64,11 +66,15 @@ export async function showAudit(visitor: Visitor, main: HTMLElement): Promise<()
       if (anew) body.replaceChildren(...lines);
       else body.append(...lines);
       if (!body.firstChild) body.append(h("tr", {}, h("td", { colspan: 4 }, "Nothing here.")));
+      unread.replaceChildren();
       before = events.at(-1)?.id ?? before;
       more.hidden = events.length < PAGE;
       announce(`${events.length} events`);
     } catch (error) {
-      body.replaceChildren(h("tr", {}, h("td", { colspan: 4 }, problemView(error))));
+      // What was read before stays, unless it is of the other view.
+      if (anew) body.replaceChildren();
+      more.hidden = true;
+      unread.replaceChildren(unreadView(error, () => read(anew)));
     }
   }
 

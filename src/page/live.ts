@@ -1,6 +1,7 @@
 /** Other users' changes, as they happen. */
 import type { Change } from "../lib/index.ts";
 import { holdfast } from "./backend.ts";
+import { announce } from "./dom.ts";
 import type { Visitor } from "./visitor.ts";
 
 // One booking is several changes: they are read once.
@@ -9,6 +10,7 @@ const GATHER_MS = 100;
 const WORDS = {
   live: "Live: others' changes appear by themselves",
   resync: "Live: others' changes appear by themselves",
+  broken: "Not live: the connection broke, and is tried again by itself",
   refused: "Not live: load the page again to see others' changes",
   closed: "",
 } as const;
@@ -24,6 +26,7 @@ export function followTherapist(
   say: (words: string, isLive: boolean) => void,
 ): () => void {
   let gathering: ReturnType<typeof setTimeout> | undefined;
+  let isBroken = false;
   const soon = () => {
     clearTimeout(gathering);
     gathering = setTimeout(changed, GATHER_MS);
@@ -39,6 +42,8 @@ export function followTherapist(
     onStatus: (status) => {
       const isLive = status === "live" || status === "resync";
       say(WORDS[status], isLive);
+      if (status === "broken" || (isBroken && isLive)) announce(WORDS[status]);
+      isBroken = status === "broken";
       // What happened before is not told: it is there to be read.
       if (isLive) soon();
     },

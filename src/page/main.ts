@@ -3,7 +3,7 @@ import { showAppointments } from "./appointments.ts";
 import { showAudit } from "./audit.ts";
 import { supabase } from "./backend.ts";
 import { h } from "./dom.ts";
-import { problemView } from "./problem.ts";
+import { unreadView } from "./problem.ts";
 import { forgetNames } from "./schedule.ts";
 import { showSignIn } from "./sign-in.ts";
 import { type Barred, pagesOf, readVisitor, type Visitor } from "./visitor.ts";
@@ -18,34 +18,40 @@ const BARRED: Record<Barred, string> = {
 
 const app = document.getElementById("app") as HTMLElement;
 let userId: string | undefined;
+// Counts who comes and goes: what is read for who has gone is drawn for nobody.
+let visits = 0;
 let leave = () => {};
 
 supabase.auth.onAuthStateChange((_event, session) => {
   if (session && session.user.id === userId) return;
   userId = session?.user.id;
+  const visit = ++visits;
   leave();
   leave = () => {};
+  window.onhashchange = null;
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   // Not within the callback: supabase-js holds a lock while it runs, and every query waits for that.
-  if (userId) setTimeout(enter);
+  if (userId) setTimeout(() => enter(visit));
   else {
     forgetNames();
     showSignIn(app);
   }
 });
 
-async function enter(): Promise<void> {
+async function enter(visit: number): Promise<void> {
   try {
     const visitor = await readVisitor();
+    if (visit !== visits) return;
     if (typeof visitor === "string") return showBarred(visitor);
     showFrame(visitor);
   } catch (error) {
+    if (visit !== visits) return;
     app.replaceChildren(
       h(
         "main",
-        { id: "main", class: "sign-in" },
+        { id: "main", class: "sign-in", tabindex: "-1" },
         h("h1", {}, "Holdfast"),
-        problemView(error),
+        unreadView(error, () => enter(visit)),
         signOutButton(),
       ),
     );
@@ -91,7 +97,7 @@ function showFrame(visitor: Visitor): void {
       if (view.isConnected) leave = stop;
       else stop();
     } catch (error) {
-      view.replaceChildren(h("h1", {}, page.name), problemView(error));
+      view.replaceChildren(h("h1", {}, page.name), unreadView(error, turn));
     }
   };
   window.onhashchange = turn;

@@ -1,6 +1,6 @@
 /** What went wrong, for the person in front of the page: what it is, about this case, and what to do next. */
 import { type HoldfastError, isHoldfastError, type ProblemCode } from "../lib/index.ts";
-import { h } from "./dom.ts";
+import { during, h } from "./dom.ts";
 
 // The catalogue's own advice is to developers; these are the problems that people meet here.
 const ADVICE: Partial<Record<ProblemCode, string>> = {
@@ -14,6 +14,7 @@ const ADVICE: Partial<Record<ProblemCode, string>> = {
   consent_required: "Have the missing form signed for the client, then try again.",
   authorization_missing: "Enter the payer's authorization first, or choose a day that one covers.",
   authorization_exhausted: "Book less or another week, or have the authorization extended.",
+  hold_confirmed: "It is booked: load the week again to see it.",
   hold_expired: "Hold the time again.",
   session_billed: "Void the claim first.",
   validation_failed: "Correct what is named, and send it again.",
@@ -21,21 +22,38 @@ const ADVICE: Partial<Record<ProblemCode, string>> = {
   unavailable: "Check your connection, then try again.",
 };
 
-/** A problem as it is shown, read out as soon as it stands on the page. */
-export function problemView(error: unknown): HTMLElement {
-  if (!isHoldfastError(error)) return unknownProblem(error);
+/** A problem as it is shown, read out as soon as it stands on the page: under the heading of a dialog, if no other is named. */
+export function problemView(error: unknown, heading: "h2" | "h3" = "h3"): HTMLElement {
+  if (!isHoldfastError(error)) return unknownProblem(error, heading);
   const { title } = error.problem;
   // Which fields, and what of them, says more than that there are some.
   const detail = error.code === "validation_failed" ? undefined : error.problem.detail;
   return h(
     "div",
     { class: "problem", role: "alert" },
-    h("h3", {}, title),
+    h(heading, {}, title),
     detail !== undefined && h("p", {}, detail),
     fieldsOf(error),
     h("p", {}, ADVICE[error.code] ?? error.action),
     error.requestId !== null && h("p", { class: "quiet" }, `Request ${error.requestId}`),
   );
+}
+
+/** The problem of something that could not be read, with a way to read it again, which draws what stands here then. */
+export function unreadView(error: unknown, readAgain: () => Promise<unknown>): HTMLElement {
+  const again = async () => {
+    await readAgain();
+    // The button is gone: who pressed it is at the next one, or where the page begins.
+    const main = document.getElementById("main");
+    if (document.activeElement === document.body || document.activeElement === main)
+      (document.getElementById("read-again") ?? main)?.focus();
+  };
+  const button = h(
+    "button",
+    { type: "button", class: "plain", id: "read-again", click: () => during(button, again) },
+    "Try again",
+  );
+  return h("div", {}, problemView(error, "h2"), h("div", { class: "actions" }, button));
 }
 
 function fieldsOf(error: HoldfastError): HTMLElement | null {
@@ -52,12 +70,12 @@ function fieldName(path: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-function unknownProblem(error: unknown): HTMLElement {
+function unknownProblem(error: unknown, heading: "h2" | "h3"): HTMLElement {
   console.error(error);
   return h(
     "div",
     { class: "problem", role: "alert" },
-    h("h3", {}, "That did not work"),
+    h(heading, {}, "That did not work"),
     h("p", {}, "Check your connection, then try again."),
   );
 }

@@ -4,7 +4,7 @@ import { bookTime, resumeHold } from "./book.ts";
 import { addDays, mondayOf, weekName } from "./clock.ts";
 import { announce, choice, h } from "./dom.ts";
 import { followTherapist } from "./live.ts";
-import { problemView } from "./problem.ts";
+import { unreadView } from "./problem.ts";
 import { type Entry, readTherapists, readWeek, type Therapist } from "./schedule.ts";
 import { showSession } from "./session.ts";
 import type { Visitor } from "./visitor.ts";
@@ -107,7 +107,7 @@ export async function showWeek(visitor: Visitor, main: HTMLElement): Promise<() 
     days.inert = drawn !== wanted;
     const grid = await readWeek(visitor, therapist.id, monday).then(
       (entries) => weekGrid(clock, monday, entries, { open, book }),
-      (error: unknown) => problemView(error),
+      (error: unknown) => unreadView(error, draw),
     );
     if (reading !== readings) return drawing;
     const focused = document.activeElement?.id;

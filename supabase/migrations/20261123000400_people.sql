@@ -240,6 +240,24 @@ end
 $$;
 comment on function app.is_on_care_team is 'Whether the therapist is on the client''s care team on a day.';
 
+create function app.days_on_care_team(organization uuid, therapist uuid, client uuid)
+returns datemultirange
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce((
+    select range_agg(daterange(assignment.starts_on, assignment.ends_on, '[]'))
+    from public.care_team_assignments assignment
+    where assignment.organization_id = organization
+      and assignment.therapist_id = therapist
+      and assignment.client_id = client), '{}');
+end
+$$;
+comment on function app.days_on_care_team is
+  'The days when the therapist is on the client''s care team, for who asks about many: app.is_on_care_team of each.';
+
 create function app.care_team_client_ids(therapists uuid[], organizations uuid[], team_roles text[])
 returns uuid[]
 language plpgsql

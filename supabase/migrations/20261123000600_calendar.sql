@@ -94,6 +94,51 @@ create type app.booking as (
   service_id uuid
 );
 
+create function app.lock_bookings(bookings app.booking[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  booking app.booking;
+  subject uuid;
+  first_hour bigint;
+  last_hour bigint;
+  whole bigint[] := '{}';
+  shared bigint[] := '{}';
+  hours bigint[] := '{}';
+begin
+  foreach booking in array bookings loop
+    -- What is no time is refused by the row's own constraints.
+    continue when (isfinite(booking.start_time) and isfinite(booking.end_time)) is not true;
+    first_hour := floor(extract(epoch from
+      booking.start_time - make_interval(mins => booking.buffer_before_minutes)) / 3600);
+    last_hour := ceil(extract(epoch from
+      booking.end_time + make_interval(mins => booking.buffer_after_minutes)) / 3600) - 1;
+    whole := whole || uuid_hash_extended(booking.client_id, 0);
+    foreach subject in array array_remove(array[booking.therapist_id, booking.room_id], null) loop
+      shared := shared || uuid_hash_extended(subject, 0);
+      -- Of sixteen hours in turn, so that a batch of a year takes few locks.
+      for hour in first_hour..least(last_hour, first_hour + 15) loop
+        hours := hours || uuid_hash_extended(subject, 1 + (hour & 15));
+      end loop;
+    end loop;
+  end loop;
+  perform case when wanted.is_shared then pg_advisory_xact_lock_shared(wanted.key) else pg_advisory_xact_lock(wanted.key) end
+  from (
+    select distinct claimed.rank, claimed.key, claimed.key = any (shared) as is_shared
+    from (select 1, unnest(whole || shared) union all select 2, unnest(hours)) claimed (rank, key)
+    order by claimed.rank, claimed.key
+    -- A fence, as above.
+    offset 0
+  ) wanted;
+end
+$$;
+comment on function app.lock_bookings is
+  'Queues behind other writers of the time that bookings take, until the end of the transaction: of the client whole, whose units '
+  'are counted, but of therapist and room only by the hour, so that who wants another hour does not wait. Who locks a subject whole '
+  '(app.lock_subjects) waits for all, and all for them. Subjects first and then hours, each in one order, so nobody waits in a circle.';
+
 -- A row of the ledger that is to be. A type of its own: for an array of the table's, every query copies the constraints.
 create type app.claim as (
   claim_id uuid,

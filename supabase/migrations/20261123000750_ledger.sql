@@ -44,7 +44,9 @@ begin
 
   -- Freeing time needs no place in the queue, and asking for one while holding the row could wait in a circle.
   if new.status in ('held', 'scheduled', 'in_progress', 'completed') then
-    perform app.lock_subjects(array[new.therapist_id, new.client_id, new.room_id]);
+    perform app.lock_bookings(array[row(
+      0, new.organization_id, new.therapist_id, new.client_id, new.room_id, new.client_lane, new.takes_every_lane,
+      new.buffer_before_minutes, new.buffer_after_minutes, null, new.start_time, new.end_time, new.service_id)::app.booking]);
   end if;
   return new;
 end
@@ -173,7 +175,7 @@ begin
     from public.session_groups slot
     cross join lateral app.claims_of_group(slot) claim
     where slot.id = any (group_ids) and claim.expires_at <= clock_timestamp()));
-  -- The therapist's lock is ours, so nobody else joins or leaves. More than the capacity is refused by its constraint.
+  -- The therapist's lock is ours, for these hours at least, so nobody else joins or leaves. More than the capacity is refused by its constraint.
   update public.session_groups slot
   set members = (select count(*) from app.claims_of_group(slot))
   where slot.id = any (group_ids) and slot.members <> (select count(*) from app.claims_of_group(slot));

@@ -45,7 +45,7 @@ comment on column app.call_counts.exceeded is
 create index call_counts_organization_id_minute_idx on app.call_counts (organization_id, minute);
 alter table app.call_counts enable row level security;
 
-create function app.refusal(organization uuid, operation text, problem jsonb, client uuid default null)
+create function app.refusal(organization uuid, operation text, problem jsonb, request jsonb default null)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -55,7 +55,7 @@ declare
 begin
   insert into audit.events (organization_id, action, decision, code, client_id, ip, user_agent, table_name, details)
   values (organization, 'rpc.' || operation, 'deny', problem ->> 'code',
-    case when denies_access then client end,
+    case when denies_access then app.client_of(organization, request) end,
     case when denies_access then app.caller_address() end,
     case when denies_access then left(app.request_header('user-agent'), 500) end,
     -- What the operation would have written.

@@ -44,11 +44,14 @@ begin
     end if;
   end if;
   if not client_id = any (app.my_client_ids()) then
+    if client_id = any (app.guarded_client_ids()) then
+      perform app.refuse('forbidden', 'This is for the clinic to do for the client.');
+    end if;
     perform app.refuse('not_found', 'There is no such client.');
   end if;
 end
 $$;
-comment on function app.check_client is 'Refuses a client whom the caller does not know.';
+comment on function app.check_client is 'Refuses a client whom the caller does not know, or knows as family only.';
 
 create function app.check_caller(organization uuid, therapist_id uuid, client_id uuid)
 returns void
@@ -96,13 +99,7 @@ declare
   therapist_status text;
   credential text;
   client_status text;
-  -- Once, and not for every moment as app.is_on_care_team has it.
-  assigned datemultirange := coalesce((
-    select range_agg(daterange(assignment.starts_on, assignment.ends_on, '[]'))
-    from public.care_team_assignments assignment
-    where assignment.organization_id = organization
-      and assignment.therapist_id = check_parties.therapist_id
-      and assignment.client_id = check_parties.client_id), '{}');
+  assigned datemultirange := app.days_on_care_team(organization, check_parties.therapist_id, check_parties.client_id);
   unsigned text[] := app.missing_consents(organization, check_parties.client_id, service.id);
 begin
   select clinic.time_zone, therapist.status, therapist.credential, client.status
@@ -288,6 +285,29 @@ comment on function app.conflicts is
   'What stands in the way of bookings that are to be made together, as the wire has it: hours the therapist does not '
   'work, claims of the ledger (but of the slots to ignore: those being moved), and the bookings themselves.';
 
+create function app.meets_claims(bookings app.booking[])
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select
+    from unnest(bookings) booking
+    cross join lateral unnest(app.claims_of(booking, booking.slot_id, 'session', null)) want
+    -- offset 0: looked up for each, as above.
+    cross join lateral (
+      select
+      from public.calendar_claims it
+      where it.subject_id = want.subject_id and it.lane = want.lane and it.during && want.during
+        and it.slot_id <> want.slot_id and (it.expires_at is null or it.expires_at > clock_timestamp())
+      offset 0
+    ) claim);
+end
+$$;
+comment on function app.meets_claims is 'Whether any of the bookings meets a claim of the ledger: the cheapest part of app.conflicts.';
+
 create function app.conflict_code(conflicts jsonb)
 returns text
 language sql
@@ -417,6 +437,7 @@ as $$
 declare
   length interval := booking.end_time - booking.start_time;
   zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = booking.organization_id);
+  assigned datemultirange := app.days_on_care_team(booking.organization_id, booking.therapist_id, booking.client_id);
 begin
   return query
   with gap as (
@@ -438,8 +459,7 @@ begin
   )
   select candidate.start_time, candidate.start_time + length
   from candidate
-  where app.is_on_care_team(
-    booking.organization_id, booking.therapist_id, booking.client_id, (candidate.start_time at time zone zone)::date)
+  where assigned @> (candidate.start_time at time zone zone)::date
   order by abs(extract(epoch from candidate.start_time - booking.start_time)), candidate.start_time
   limit how_many;
 end

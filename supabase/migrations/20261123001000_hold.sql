@@ -484,12 +484,16 @@ declare
   held jsonb;
   skipped jsonb;
 begin
-  -- The subjects are ours until the transaction ends, so what is open now can be claimed below.
-  perform app.lock_subjects(array(
-    select subject.id
-    from unnest(plan.bookings) booking
-    cross join lateral (values (booking.therapist_id), (booking.client_id), (booking.room_id)) as subject (id)));
+  -- What is taken is taken: nobody queues to be told so.
+  if not skip_conflicts and app.meets_claims(plan.bookings) then
+    conflicts := app.standing_conflicts(plan, request, '{}', array[plan.moved_id]);
+    if conflicts <> '[]' then
+      perform app.refuse_conflicts(plan.bookings, conflicts);
+    end if;
+  end if;
 
+  -- The times are ours until the transaction ends, so what is open now can be claimed below.
+  perform app.lock_bookings(plan.bookings);
   conflicts := app.standing_conflicts(plan, request, '{}', array[plan.moved_id]);
   perform app.permit_override(organization, request);
   blocked := array(

@@ -145,13 +145,21 @@ declare
       offset 0
     ) claim);
 begin
+  if reason = 'confirmed' then
+    perform app.refuse('hold_confirmed', 'This hold is a booking already.', jsonb_build_object(
+      'session_ids', (
+        select jsonb_agg(coalesce(hold.session_id, hold.id) order by hold.start_time, hold.id)
+        from public.session_holds hold
+        where hold.batch_key = ended.batch_key)));
+  end if;
   perform app.refuse('hold_expired', 'This hold has ended.', jsonb_build_object(
     'reason', reason,
-    'still_free', reason <> 'confirmed' and still_free and ended.start_time > clock_timestamp()));
+    'still_free', still_free and ended.start_time > clock_timestamp()));
 end
 $$;
 comment on function app.refuse_ended_hold is
-  'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now.';
+  'Refuses a hold that is no more. still_free: whether holding the same time again would succeed now. One that was confirmed is '
+  'the sessions of session_ids.';
 
 create function app.check_units_of_move(organization uuid, holds public.session_holds[], request jsonb)
 returns void
@@ -208,12 +216,17 @@ declare
   ended public.session_holds;
   confirmed jsonb;
 begin
-  perform app.lock_subjects(array(
-    select subject.id
-    from unnest(holds) hold
-    left join public.sessions moved on moved.id = hold.session_id
-    cross join lateral (values
-      (hold.therapist_id), (hold.client_id), (hold.room_id), (moved.therapist_id), (moved.room_id)) as subject (id)));
+  -- A move also frees time, whenever that is: its subjects are locked whole.
+  if holds[1].session_id is null then
+    perform app.lock_bookings(array(select app.booking_of_hold(hold) from unnest(holds) hold));
+  else
+    perform app.lock_subjects(array(
+      select subject.id
+      from unnest(holds) hold
+      left join public.sessions moved on moved.id = hold.session_id
+      cross join lateral (values
+        (hold.therapist_id), (hold.client_id), (hold.room_id), (moved.therapist_id), (moved.room_id)) as subject (id)));
+  end if;
   holds := array(
     select it from public.session_holds it where it.batch_key = hold_key order by it.start_time, it.id for update);
 

@@ -72,7 +72,7 @@ begin
   if data is not null then
     return data;
   elsif refusal is not null then
-    return app.refusal(organization, operation, refusal::jsonb, app.client_of(organization, request));
+    return app.refusal(organization, operation, refusal::jsonb, request);
   end if;
 
   for attempt in 1..5 loop
@@ -167,8 +167,7 @@ begin
     exception
       when sqlstate 'HF000' then
         get stacked diagnostics refusal = pg_exception_detail;
-        return app.refusal(
-          organization, operation, app.with_alternatives(refusal::jsonb), app.client_of(organization, request));
+        return app.refusal(organization, operation, app.with_alternatives(refusal::jsonb), request);
       -- Somebody wrote round the queue: by now they are done, so the next attempt sees what they wrote.
       when deadlock_detected or exclusion_violation then
         null;

@@ -303,15 +303,13 @@ describe("what is asked", () => {
     expect(seen).toEqual([]);
   });
 
-  it("gets one answer, quickly, when it names 10 000 occurrences", async () => {
-    const started = performance.now();
+  it("gets one answer when it names 10 000 occurrences", async () => {
     const { errors } = await problemOf(
       await post({ ...WHO, occurrences: Array(10_000).fill({ start_time: 1 }) }),
       "validation_failed",
     );
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatchObject({ field: "occurrences", code: "too_big" });
-    expect(performance.now() - started).toBeLessThan(1_000);
   });
 });
 

@@ -5,8 +5,10 @@ import { randomUUID } from "node:crypto";
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { describe, expect, it } from "vitest";
 import { loadMatrix } from "../../../scripts/docs/matrix.ts";
+import { NAMED_RPCS } from "../../../scripts/openapi/named-rpcs.ts";
 import { RPCS } from "../../../scripts/openapi/rpcs.ts";
 import { createUser, type User } from "../support/clinic.ts";
+import { rpcRequestFaults } from "../support/reference.ts";
 import { connect, sql, stack } from "../support/stack.ts";
 
 type Json = Record<string, unknown>;
@@ -81,12 +83,19 @@ describe.each(actors)("$persona", ({ persona }) => {
 });
 
 it("every RPC of docs/openapi.json was answered here, and each answer is held against it (support/stack.ts)", () => {
-  const answered = new Set(
+  const answered = new Map(
     [...tried.values()]
       .flat()
-      .flatMap((it) => (it.command === "call" && it.outcome === "allow" ? it.relation : [])),
+      .flatMap((it) =>
+        it.command === "call" && it.outcome === "allow" ? [[it.relation, it.arguments]] : [],
+      ),
   );
-  expect(Object.keys(RPCS).filter((rpc) => !answered.has(rpc))).toEqual([]);
+  for (const rpc of Object.keys({ ...RPCS, ...NAMED_RPCS })) {
+    expect(answered.has(rpc), rpc).toBe(true);
+    expect(rpcRequestFaults(rpc, answered.get(rpc)), `the reference refuses the request of ${rpc}`).toEqual(
+      [],
+    );
+  }
 });
 
 it("no bucket of storage is listed to anybody but the secret key", async () => {

@@ -227,10 +227,10 @@ select is(
   array['booked', 'scheduled', '12', tests.offer_of('north dogwood')::text], 'accepting an offer books it')
 from tests.answer(tests.offer_of('north dogwood'), 'accept', '{"session": {"place_of_service": "12"}}') answer;
 select is(
-  array[answer #>> '{problem,code}', answer #>> '{problem,reason}'], array['hold_expired', 'confirmed'], 'what was accepted is not declined any more')
+  array[answer #>> '{problem,code}', answer #>> '{problem,session_ids,0}'], array['hold_confirmed', tests.offer_of('north dogwood')::text], 'what was accepted is not declined any more')
 from tests.answer(tests.offer_of('north dogwood'), 'decline') answer;
 select is(
-  array[answer #>> '{problem,code}', answer #>> '{problem,still_free}'], array['hold_expired', 'false'], 'nor accepted again')
+  answer #>> '{problem,code}', 'hold_confirmed', 'nor accepted again')
 from tests.answer(tests.offer_of('north dogwood'), 'accept') answer;
 select tests.clear_authentication();
 select is(

@@ -1,6 +1,6 @@
 -- What public.hold_sessions refuses, with which code, to whom; and that a refusal leaves nothing behind.
 begin;
-select plan(44);
+select plan(46);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north rosa login'), 'therapist');
@@ -21,6 +21,8 @@ insert into public.care_team_assignments (organization_id, therapist_id, client_
   (tests.id('north'), tests.id('north ina'), tests.id('north birch'), 'therapist', current_date - 9);
 select tests.create_user('north patient login'), tests.create_user('stranger login');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('north patient login'), 'client');
+insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on) values
+  (tests.id('north'), tests.id('north cedar'), tests.id('north patient login'), 'parent', current_date);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Whom and what a user may book
@@ -51,7 +53,9 @@ from (values
   ('north rosa login', 'north', '{"client_id": "south birch"}', 'not_found', 'another clinic''s client is not found'),
   ('north scheduler login', 'north', '{"client_id": "south birch"}', 'not_found', 'another clinic''s client is not found by a scheduler'),
   ('north theo login', 'north', '{"client_id": "north aspen"}', 'not_found', 'a client of nobody''s concern to the therapist is not found'),
-  ('north patient login', 'north', '{}', 'not_found', 'a client books nothing, and learns nothing'),
+  ('north patient login', 'north', '{}', 'not_found', 'who stands for another client does not learn that this one exists'),
+  ('north patient login', 'north', '{"client_id": "north cedar"}', 'forbidden', 'who stands for the client is told that they may not book'),
+  ('north patient login', 'north', '{"client_id": "south birch"}', 'not_found', 'nor does another clinic''s client exist for a family'),
   ('north theo login', 'north', '{}', 'forbidden', 'a therapist books no colleague''s time'),
   ('north rosa login', 'north', '{"client_id": "north gone"}', 'validation_failed client_id archived', 'an archived client is not booked'),
   ('north scheduler login', 'north', '{"client_id": "north gone"}', 'validation_failed client_id archived', 'a scheduler books no archived client'),
@@ -131,7 +135,7 @@ select is(
   (select count(*)::integer from audit.events
     where occurred_at >= now() and decision = 'deny' and action = 'rpc.hold_sessions'
       and (organization_id in (tests.id('north'), tests.id('south')) or organization_id is null)),
-  40, 'every refusal is on record');
+  42, 'every refusal is on record');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Confirming: what public.confirm_sessions makes of holds, and moving a session.
 begin;
-select plan(45);
+select plan(47);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Rosa of North also schedules South.
@@ -49,8 +49,9 @@ select is(
   '52 minutes are three units of fifteen minutes: the seven left over are under the midpoint');
 select is((select status from public.session_holds), 'confirmed', 'the hold has ended as confirmed');
 select is(
-  (tests.confirm('single') -> 'problem') - 'detail', '{"code": "hold_expired", "reason": "confirmed", "still_free": false}',
-  'a hold is confirmed once');
+  (tests.confirm('single') -> 'problem') - 'detail',
+  jsonb_build_object('code', 'hold_confirmed', 'session_ids', jsonb_build_array(tests.kept('confirmed') #> '{session,id}')),
+  'a hold is confirmed once, and says what it has become');
 select is((select count(*)::integer from public.sessions), 1, 'confirming twice makes no second session');
 
 select tests.hold('misplaced', tests.hold_request('north', array['11:00']));
@@ -138,6 +139,9 @@ select results_eq(
 select is(
   array(select value -> 'id' from jsonb_array_elements(tests.kept('confirmed') -> 'sessions')),
   array(select value -> 'hold_key' from jsonb_array_elements(tests.kept('batch') -> 'holds')), 'the answer lists the sessions in their order');
+select is(
+  tests.confirm('batch') #> '{problem,session_ids}', (select jsonb_agg(value -> 'id') from jsonb_array_elements(tests.kept('confirmed') -> 'sessions')),
+  'nor is a batch confirmed twice: it has become these sessions');
 
 -- acting as Rosa: one hold of a batch expires
 select tests.hold('batch', tests.hold_request('north', array['17:00', '18:00']));
@@ -168,6 +172,7 @@ select is(
   (tests.kept('session') || '{"version": 2}') - 'units' - 'rounded_duration_minutes' - 'start_time' - 'end_time',
   'a moved session keeps its id and everything but its time; its version counts on');
 select is((tests.kept('moved') ->> 'start_time')::timestamptz, tests.at('15:30'), 'a moved session has the new time');
+select is(tests.confirm('move') #> '{problem,session_ids}', jsonb_build_array(tests.kept('moved') -> 'id'), 'a move is confirmed once');
 select is(
   public.hold_sessions(tests.hold_request('north', array['15:00'], tests.times(tests.at('15:00'), tests.at('15:30')))) -> 'problem', null,
   'a moved session frees the time it had');

@@ -5,7 +5,8 @@ import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import ws from "ws";
-import { type Stack, startStack } from "../../../scripts/stack/index.ts";
+import type { Stack } from "../../../scripts/stack/index.ts";
+import { startOwnStack } from "../support/own-stack.ts";
 
 const password = "correct horse battery staple";
 const organization = "5ca1ab1e-0000-4000-8000-000000000001";
@@ -18,7 +19,7 @@ let userId: string;
 let token: string;
 
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
   await sql.unsafe(`
     insert into storage.buckets (id, name, public) values ('files', 'files', false);

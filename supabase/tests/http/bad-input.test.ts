@@ -236,7 +236,7 @@ describe("sessions-confirm refuses", () => {
   it("a second confirmation", async () => {
     const { hold_key } = await hold(clinic, time(71, 16));
     await confirm(clinic.rosa.user, hold_key);
-    await expectRefusal("sessions-confirm", confirmBody(hold_key), "hold_expired");
+    await expectRefusal("sessions-confirm", confirmBody(hold_key), "hold_confirmed");
   });
 
   it("an expired hold, and a released one", async () => {

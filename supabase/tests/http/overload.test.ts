@@ -126,7 +126,7 @@ describe.runIf(stack.functionsEnv)("a function with as many requests in flight a
       const [locker] = await transaction`
         select pg_backend_pid() as pid, app.lock_subjects(${[clinic.rosa.id, clinic.aspen]}::uuid[]) as locked`;
       const sent = requests.map((request, index) => ask(schedulers[index] as User, request));
-      await vi.waitFor(async () => expect(await waitersFor(locker?.pid)).toBe(IN_FLIGHT), 10_000);
+      await vi.waitFor(async () => expect(await waitersFor(locker?.pid)).toBe(IN_FLIGHT), 30_000);
       await meanwhile(sent, last, requests);
       return { sent };
     });

@@ -145,6 +145,11 @@ const produce: Record<
       return call("sessions-hold", clinic.rosa.user, body, { "idempotency-key": key });
     });
   },
+  hold_confirmed: async (clinic) => {
+    const { hold_key } = await hold(clinic, time(30, 16));
+    await confirm(clinic.rosa.user, hold_key);
+    return call("sessions-confirm", clinic.rosa.user, { hold_key });
+  },
   hold_expired: async (clinic) => {
     const { hold_key } = await hold(clinic, time(30, 16));
     await letExpire(hold_key);

@@ -153,6 +153,7 @@ describe("who has a calendar open", () => {
     expect(await ear.next()).toMatchObject({ status: "live" });
     const socket = ear.supabase.realtime as unknown as { socketAdapter: { socket: { conn: WebSocket } } };
     socket.socketAdapter.socket.conn.terminate();
+    expect(await ear.next()).toMatchObject({ status: "broken" });
     expect(await ear.next()).toMatchObject({ status: "resync" });
     const held = await hold(clinic, time(52, 16));
     expect(await ear.next()).toMatchObject({ ids: [held.hold_key] });

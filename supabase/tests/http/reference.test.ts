@@ -8,7 +8,13 @@ import { TIME_ZONE, type User } from "../support/clinic.ts";
 import { announcement, put, type Upload } from "../support/documents.ts";
 import { createNotesClinic } from "../support/notes.ts";
 import { create, sync } from "../support/partner.ts";
-import { DEEDS, expectAsDocumented, requestFaults, rpcFaults } from "../support/reference.ts";
+import {
+  DEEDS,
+  expectAsDocumented,
+  requestFaults,
+  rpcFaults,
+  rpcRequestFaults,
+} from "../support/reference.ts";
 import { bookSeries, editBody, localTime, wall } from "../support/series.ts";
 import { expectLedgerIsSound } from "../support/stack.ts";
 import { ANY_TIME, createAssignedClient, offersOf } from "../support/waitlist.ts";
@@ -172,6 +178,27 @@ it("an answer of an RPC that is not documented is found", () => {
     { problem: { code: "unheard_of" } },
   ]) {
     expect(rpcFaults("read_consents", other), JSON.stringify(other)).not.toEqual([]);
+  }
+});
+
+it("of an RPC with named arguments, a request and an answer that are not documented are found", () => {
+  const token = { prefix: "hf_1", created_at: "", expires_at: "", revoked_at: null, last_used_at: null };
+  const glass = { data: { grant_id: randomUUID(), expires_at: new Date().toISOString() } };
+  expect(rpcFaults("list_service_account_tokens", [token])).toEqual([]);
+  expect(rpcFaults("break_glass", glass)).toEqual([]);
+  expect(rpcFaults("choose_organization", undefined)).toEqual([]);
+  for (const [name, other] of [
+    ["list_service_account_tokens", [{ ...token, hash: "1" }]],
+    ["list_service_account_tokens", { problem: { code: "forbidden" } }],
+    ["break_glass", { ...glass, replayed: false }],
+    ["choose_organization", null],
+  ] as const) {
+    expect(rpcFaults(name, other), `${name} ${JSON.stringify(other)}`).not.toEqual([]);
+  }
+  const asked = { organization: randomUUID(), reason: "A patient is in danger." };
+  expect(rpcRequestFaults("break_glass", asked)).toEqual([]);
+  for (const other of [{ ...asked, minutes: 241 }, { reason: asked.reason }, { ...asked, more: 1 }]) {
+    expect(rpcRequestFaults("break_glass", other), JSON.stringify(other)).not.toEqual([]);
   }
 });
 

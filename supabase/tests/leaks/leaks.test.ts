@@ -6,7 +6,8 @@ import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { functionNames } from "../../../scripts/stack/functions.ts";
-import { type FunctionsHost, type Stack, startFunctions, startStack } from "../../../scripts/stack/index.ts";
+import { type FunctionsHost, type Stack, startFunctions } from "../../../scripts/stack/index.ts";
+import { startOwnStack } from "../support/own-stack.ts";
 import { COLUMNS, FILE_MARK, MARK, NOTE_MARK } from "./marks.ts";
 import { type Exchange, type Recorder, startRecorder } from "./recorder.ts";
 import { marksIn, marksInFiles } from "./scan.ts";
@@ -24,7 +25,7 @@ let successes: Exchange[];
 
 beforeAll(async () => {
   const log = (line: string): void => void lines.push(line);
-  own = await startStack({ log, functions: false });
+  own = await startOwnStack({ log, functions: false });
   recorder = await startRecorder(own.url);
   const issuer = `${own.url}/auth/v1`;
   host = await startFunctions(
@@ -226,7 +227,9 @@ describe("the scan finds what is planted:", () => {
       const before = linesWithMarks(await serverLog()).length;
       await admin.unsafe(statement).catch(() => {});
       // The server's log comes through a pipe.
-      await expect.poll(async () => linesWithMarks(await serverLog()).length).toBeGreaterThan(before);
+      await expect
+        .poll(async () => linesWithMarks(await serverLog()).length, { timeout: 30_000 })
+        .toBeGreaterThan(before);
     }
   });
 

@@ -84,6 +84,8 @@ describe("another user's change", () => {
     await page.locator(".entry.hold").click();
     expect(await seen(page.getByRole("dialog"))).toContain("Somebody is booking this time");
     await page.keyboard.press("Escape");
+    // Once it is gone, the focus is back where it came from.
+    await page.getByRole("dialog").waitFor({ state: "detached" });
     await focused.focus();
     const { session } = await holdfast.sessions.confirmSessionBooking({ holdKey });
     await page.locator(`#session-${session.id}`).waitFor();

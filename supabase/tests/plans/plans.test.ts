@@ -24,7 +24,8 @@ import { type Catalog, type Finding, judge } from "../../../scripts/plans/judge.
 import { multiply } from "../../../scripts/plans/multiply.ts";
 import { ask, questionsOfEveryRole, runJobs } from "../../../scripts/plans/reads.ts";
 import { linesOf, type Report } from "../../../scripts/plans/report.ts";
-import { type Stack, startStack } from "../../../scripts/stack/index.ts";
+import type { Stack } from "../../../scripts/stack/index.ts";
+import { startOwnStack } from "../support/own-stack.ts";
 
 const { HOLDFAST_PLANS_ROWS: fullSize, HOLDFAST_PLANS_REPORT: reportFile } = process.env;
 const rows = Number(fullSize ?? 5_000);
@@ -59,7 +60,7 @@ let unseen: string[];
 let findings: Finding[];
 
 beforeAll(async () => {
-  own = await startStack({ settings: captureSettings });
+  own = await startOwnStack({ settings: captureSettings });
   admin = postgres(own.adminDatabaseUrl, { max: 1, onnotice: () => {} });
   await prepareServer(own.adminDatabaseUrl);
   await loadNetwork(own.adminDatabaseUrl, rows, link);

@@ -27,7 +27,7 @@ async function run(command: string, ...args: string[]): Promise<string> {
   }
 }
 
-describe("the code", () => {
+describe("the code", { timeout: 600_000 }, () => {
   it("is linted and formatted", () => run("biome", "ci", "--error-on-warnings", "."));
   it("type-checks under Node", () => run("tsc", "--project", "."));
   it("type-checks in a browser: the page, without Node's types", () =>

@@ -2,11 +2,12 @@ import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import ws from "ws";
-import { type Stack, startStack } from "../../../scripts/stack/index.ts";
+import type { Stack } from "../../../scripts/stack/index.ts";
+import { startOwnStack } from "../support/own-stack.ts";
 
 let local: Stack;
 beforeAll(async () => {
-  local = await startStack({ seed: true });
+  local = await startOwnStack({ seed: true });
 });
 afterAll(() => local.stop());
 

@@ -4,12 +4,13 @@
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { verify } from "../../../scripts/audit/verify.ts";
-import { type Stack, startStack } from "../../../scripts/stack/index.ts";
+import type { Stack } from "../../../scripts/stack/index.ts";
+import { startOwnStack } from "../support/own-stack.ts";
 
 let stack: Stack;
 let sql: Sql;
 beforeAll(async () => {
-  stack = await startStack({ functions: false });
+  stack = await startOwnStack({ functions: false });
   sql = postgres(stack.databaseUrl, { max: 20, onnotice: () => {} });
 });
 afterAll(async () => {

@@ -85,7 +85,7 @@ describe("races", () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => ask("sessions-confirm", clinic.rosa.user, { hold_key })),
     );
-    expect(tally(answers)).toEqual({ "200": 1, hold_expired: 7 });
+    expect(tally(answers)).toEqual({ "200": 1, hold_confirmed: 7 });
     await expectLedgerIsSound();
   });
 

@@ -186,7 +186,9 @@ describe("races on the waitlist", () => {
         ...callers.map((user) => ask("waitlist", user, { action: "answer", hold_key, answer: "accept" })),
       ]);
       expect(left).toBe("200");
-      expect(["200", "hold_expired"]).toEqual(expect.arrayContaining([...new Set(accepted)]));
+      expect(["200", "hold_confirmed", "hold_expired"]).toEqual(
+        expect.arrayContaining([...new Set(accepted)]),
+      );
       const [row] = await sql`
         select status, (select count(*)::integer from public.sessions where id = ${hold_key}) as sessions
         from public.waitlist_entries where id = ${offer?.entry_id ?? ""}`;

@@ -4,6 +4,7 @@
 import type { TestProject } from "vitest/node";
 import { generateKeys } from "../../../scripts/keys.ts";
 import { startStack } from "../../../scripts/stack/index.ts";
+import { makeTemplate } from "../../../scripts/stack/template.ts";
 
 export interface TestStack {
   url: string;
@@ -18,14 +19,20 @@ export interface TestStack {
 declare module "vitest" {
   export interface ProvidedContext {
     stack: TestStack;
+    /** What the stacks of tests that need their own start as copies of. */
+    template: string;
   }
 }
 
-export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Functions tell of each request; what went well would drown the rest.
+  const log = (line: string) => line.startsWith('functions: {"level":"info"') || console.error(line);
+  const template = await makeTemplate(log);
+  project.provide("template", template.folder);
   const given = stackFromEnvironment();
   if (given) {
     project.provide("stack", given);
-    return undefined;
+    return template.remove;
   }
   const {
     stop,
@@ -33,8 +40,8 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     crash: __,
     ...stack
   } = await startStack({
-    // Functions tell of each request; what went well would drown the rest.
-    log: (line) => line.startsWith('functions: {"level":"info"') || console.error(line),
+    template: template.folder,
+    log,
     // Two live master keys, so that a test may rotate all keys of the shared database while others go on.
     functionsEnv: {
       HOLDFAST_NOTE_KEYS: generateKeys(generateKeys(undefined)),
@@ -43,7 +50,10 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     },
   });
   project.provide("stack", stack);
-  return stop;
+  return async () => {
+    await stop();
+    await template.remove();
+  };
 }
 
 function stackFromEnvironment(): TestStack | undefined {

@@ -3,18 +3,19 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { expect } from "vitest";
 import { OPERATIONS } from "../../../scripts/openapi/operations.ts";
-import { RPCS } from "../../../scripts/openapi/rpcs.ts";
-import { answerName, dataName } from "../../../scripts/openapi/schemas.ts";
+import { answerName } from "../../../scripts/openapi/schemas.ts";
 import { OPENAPI_PATH } from "../../../scripts/openapi.ts";
 
 type Json = Record<string, unknown>;
-interface Answered {
-  $ref?: string;
-  headers: Record<string, unknown>;
+interface Content {
   content: Record<string, { schema: Json }>;
 }
+interface Answered extends Content {
+  $ref?: string;
+  headers: Record<string, unknown>;
+}
 interface Reference {
-  paths: Record<string, { post: { responses: Record<string, Answered> } }>;
+  paths: Record<string, { post: { requestBody: Content; responses: Record<string, Answered> } }>;
   components: { responses: Record<string, Answered>; schemas: Record<string, Json> };
 }
 
@@ -55,14 +56,21 @@ export const requestFaults = (name: string, body: unknown): string[] => {
   return faults(schema, body);
 };
 
-/** What the reference finds wrong with the answer of an RPC; of others it says nothing. */
+const APPLICATION_JSON = "application/json";
+
+/** What the reference finds wrong with the arguments of an RPC. */
+export const rpcRequestFaults = (name: string, named: unknown): string[] =>
+  faults(reference.paths[`/rpc/${name}`]?.post.requestBody.content[APPLICATION_JSON]?.schema ?? {}, named);
+
+/** What the reference finds wrong with the answer of an RPC, which is undefined where there is none; of others it says nothing. */
 export function rpcFaults(name: string, answer: unknown): string[] {
-  if (!(name in RPCS)) return [];
-  const { data, ...others } = answer as { data: unknown; problem?: unknown };
-  if (others.problem) return faults({ $ref: "#/components/schemas/Refusal" }, others);
-  const beside =
-    Object.keys(others).join() === "replayed" ? [] : [`answers ${Object.keys(answer as object)}`];
-  return [...beside, ...faults({ $ref: `#/components/schemas/${dataName(name)}` }, data)];
+  const operation = reference.paths[`/rpc/${name}`]?.post;
+  if (!operation) return [];
+  const schema = operation.responses[200]?.content[APPLICATION_JSON]?.schema;
+  if (!schema) return answer === undefined ? [] : ["answers something"];
+  const [success = schema, refusal] = (schema.anyOf ?? []) as Json[];
+  const isRefused = refusal && typeof answer === "object" && answer !== null && "problem" in answer;
+  return faults(closed(isRefused ? refusal : success) as Json, answer);
 }
 
 /** Every name under which a function does something: one, or one for each action. */

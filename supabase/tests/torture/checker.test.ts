@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Checker } from "../../../scripts/torture/checker.ts";
-import type { Final } from "../../../scripts/torture/final.ts";
+import type { Final, HoldRow, SessionRow } from "../../../scripts/torture/final.ts";
 import type { Entry } from "../../../scripts/torture/history.ts";
 import type { Balance, Taken } from "../../../scripts/torture/observer.ts";
 import { faultsOfSnapshot, overlaps } from "../../../scripts/torture/snapshots.ts";
@@ -13,6 +13,7 @@ const USER = "00000000-0000-4000-8000-000000000003";
 const THERAPIST = "00000000-0000-4000-8000-000000000004";
 const CLIENT = "00000000-0000-4000-8000-000000000005";
 const HOLD = "00000000-0000-4000-8000-00000000000a";
+const SERIES = "00000000-0000-4000-8000-000000000006";
 const SECOND = "00000000-0000-4000-8000-00000000000b";
 
 const START = Date.parse("2027-01-05T15:00:00Z");
@@ -99,6 +100,7 @@ const holdRow = (id: string, status: string) => ({
   client_id: CLIENT,
   session_id: null,
   group_id: null,
+  waitlist_entry_id: null,
   start: START,
   end: START + HOUR,
   status,
@@ -113,14 +115,17 @@ const sessionRow = (id: string, version: number, changes: object = {}) => ({
   end: START + HOUR,
   status: "scheduled",
   version,
+  actualStart: null,
+  actualEnd: null,
   ...changes,
 });
 
 function final(changes: Partial<Final>): Final {
   const rows = {
-    holds: new Map(),
-    sessions: new Map(),
+    holds: new Map<string, HoldRow>(),
+    sessions: new Map<string, SessionRow>(),
     notes: new Map(),
+    entries: new Map(),
     snapshot: { claims: [], bookings: [], balances: [] },
     refusals: new Map(),
     owners: new Map([
@@ -137,11 +142,18 @@ function final(changes: Partial<Final>): Final {
     events.set(`hold.created ${id}`, 1);
     if (status !== "held") events.set(`hold.${status} ${id}`, 1);
   }
+  const charges: Final["charges"] = new Map();
   for (const { id, status } of rows.sessions.values()) {
     events.set(`session.scheduled ${id}`, 1);
-    if (status === "cancelled") events.set(`session.cancelled ${id}`, 1);
+    if (status === "in_progress") events.set(`session.started ${id}`, 1);
+    if (/completed|no_show|cancelled/.test(status)) events.set(`session.${status} ${id}`, 1);
+    charges.set(id, { planned: [4], ...(status === "completed" && { actual: [4] }) });
   }
-  return { events, ...rows };
+  for (const [id, status] of rows.entries) {
+    events.set(`waitlist.joined ${id}`, 1);
+    if (status !== "waiting") events.set(`waitlist.${status} ${id}`, 1);
+  }
+  return { events, charges, ...rows };
 }
 
 const rowsOf = <Row extends { id: string }>(...rows: Row[]) => new Map(rows.map((row) => [row.id, row]));
@@ -197,9 +209,118 @@ describe("the checker", () => {
   });
 
   it("finds a session that is not where the last answer put it", () => {
-    const row = sessionRow(HOLD, 1, { start: START + HOUR });
+    const row = sessionRow(HOLD, 1, { start: START + HOUR, end: START + 2 * HOUR });
     const end = final({ holds: rowsOf(holdRow(HOLD, "confirmed")), sessions: rowsOf(row) });
     expect(kindsOf([held(1, HOLD), confirmed(2, HOLD)], end)).toEqual(["effect_altered"]);
+  });
+
+  it("wants what took place to stay as it was marked", () => {
+    const took = { actual_start_time: place.start_time, actual_end_time: place.end_time };
+    const completed = (operation: number) =>
+      entry(
+        operation,
+        "complete_session",
+        { session_id: HOLD },
+        { data: { sessions: [session(HOLD, 2, { status: "completed", ...took })] } },
+      );
+    const history = () => [held(1, HOLD), confirmed(2, HOLD), completed(3)];
+    const end = (changes: object = {}) => {
+      const times = { actualStart: START, actualEnd: START + HOUR };
+      const row = sessionRow(HOLD, 2, { status: "completed", ...times, ...changes });
+      return final({ holds: rowsOf(holdRow(HOLD, "confirmed")), sessions: rowsOf(row) });
+    };
+    expect(kindsOf(history(), end())).toEqual([]);
+    const movedOn = end({ version: 3, start: START + HOUR, end: START + 2 * HOUR });
+    movedOn.events.set(`session.moved ${HOLD}`, 1);
+    const steps = [...history(), moved(4, HOLD, 3, START + HOUR)];
+    expect(kindsOf(steps, movedOn)).toContain("settled_changed");
+    expect(kindsOf([held(1, HOLD), confirmed(2, HOLD), completed(3), cancelled(4, HOLD)], end())).toContain(
+      "effect_lost",
+    );
+    expect(kindsOf(history(), end({ actualEnd: START + HOUR / 2 }))).toContain("effect_altered");
+    expect(kindsOf(history(), booked())).toContain("effect_lost");
+    expect(kindsOf(history().slice(0, 2), end())).toContain("effect_unacknowledged");
+  });
+
+  it("knows what an edit of a series did, though its answer names no versions", () => {
+    const edited = (changes: object) =>
+      entry(
+        3,
+        "update_series",
+        { series_id: SERIES, occurrences: [{ start_time: iso(START + HOUR) }] },
+        { data: { series: { id: SERIES }, moved: [], unchanged: [], cancelled: [], added: [], ...changes } },
+      );
+    const history = (changes: object) => [held(1, HOLD), confirmed(2, HOLD), edited(changes)];
+    const end = (version: number, changes: object = {}) =>
+      final({
+        holds: rowsOf(holdRow(HOLD, "confirmed")),
+        sessions: rowsOf(sessionRow(HOLD, version, changes)),
+      });
+    const there = end(2, { start: START + HOUR, end: START + 2 * HOUR });
+    there.events.set(`session.moved ${HOLD}`, 1);
+    expect(kindsOf(history({ moved: [HOLD] }), there)).toEqual([]);
+    expect(kindsOf(history({ moved: [HOLD] }), end(1))).toContain("effect_lost");
+    expect(kindsOf(history({ moved: [HOLD] }), end(2, { start: START + 5 * HOUR }))).toContain(
+      "effect_altered",
+    );
+    expect(kindsOf(history({ unchanged: [HOLD] }), end(1))).toEqual([]);
+    expect(kindsOf(history({ unchanged: [HOLD] }), end(2))).toEqual([]);
+    const later = { start_time: iso(START + 3 * HOUR), end_time: iso(START + 4 * HOUR) };
+    const added = session(SECOND, 1, later);
+    const split = { unchanged: [HOLD], series: { id: SECOND } };
+    expect(kindsOf(history(split), end(1))).toEqual(["effect_lost"]);
+    expect(kindsOf(history({ cancelled: [HOLD] }), end(2, { status: "cancelled" }))).toEqual([]);
+    expect(kindsOf(history({ added: [added] }), end(1))).toEqual(["effect_lost"]);
+  });
+
+  it("wants an offer taken by one at most, and given back only by who declined it or left", () => {
+    const offer = (status: string) => ({ ...holdRow(HOLD, status), waitlist_entry_id: SECOND });
+    const waiting = (operation: number, name: string, request: object, status: string, more: object = {}) =>
+      entry(
+        operation,
+        name,
+        { hold_key: HOLD, ...request },
+        { data: { entry: { id: SECOND, status }, ...more } },
+      );
+    const join = () => waiting(1, "join_waitlist", {}, "waiting");
+    const accept = (operation: number) =>
+      waiting(operation, "answer_offer", { answer: "accept" }, "booked", { sessions: [session(HOLD, 1)] });
+    const decline = () => waiting(3, "answer_offer", { answer: "decline" }, "waiting");
+    const end = (hold: string, status: string) => {
+      const sessions = hold === "confirmed" ? rowsOf(sessionRow(HOLD, 1)) : new Map();
+      const all = final({ holds: rowsOf(offer(hold)), sessions, entries: new Map([[SECOND, status]]) });
+      all.events.set(`waitlist.offered ${SECOND}`, 1);
+      return all;
+    };
+    expect(kindsOf([join(), accept(2)], end("confirmed", "booked"))).toEqual([]);
+    expect(kindsOf([join(), decline()], end("released", "waiting"))).toEqual([]);
+    expect(kindsOf([join()], end("held", "waiting"))).toEqual([]);
+    expect(kindsOf([join(), accept(2), accept(3)], end("confirmed", "booked"))).toEqual(["effect_doubled"]);
+    expect(kindsOf([join()], end("released", "waiting"))).toEqual(["effect_unacknowledged"]);
+    expect(kindsOf([join(), accept(2)], end("confirmed", "waiting"))).toContain("effect_lost");
+    expect(kindsOf([join()], end("confirmed", "booked"))).toContain("effect_unacknowledged");
+    expect(kindsOf([join(), decline()], end("held", "waiting"))).toEqual(["effect_lost"]);
+    expect(kindsOf([join()], final({}))).toContain("effect_lost");
+  });
+
+  it("wants one charge of each session, as booked and as delivered, and one line of a claim", () => {
+    const history = [held(1, HOLD), confirmed(2, HOLD)];
+    const charged = (charges: object) => {
+      const end = booked();
+      end.charges.set(HOLD, charges);
+      return end;
+    };
+    for (const charges of [{}, { planned: [4, 4] }, { planned: [3] }, { planned: [4], actual: [4] }])
+      expect(kindsOf(history, charged(charges))).toEqual(["charge_wrong"]);
+    const billed = (operation: number) =>
+      entry(operation, "attach_sessions", {}, { data: { cases: [{ session_ids: [HOLD] }] } });
+    expect(kindsOf([...history, billed(3)], booked())).toEqual(["effect_lost"]);
+    expect(kindsOf(history, charged({ planned: [4], billed: [4] }))).toEqual(["effect_unacknowledged"]);
+    const twice = [...history, billed(3), billed(4)];
+    expect(kindsOf(twice, charged({ planned: [4], billed: [4, 4] }))).toEqual([
+      "effect_doubled",
+      "charge_wrong",
+    ]);
   });
 
   it("wants every operation answered in the end", () => {
@@ -305,17 +426,19 @@ describe("a snapshot", () => {
       scheduled: 4,
       used: 0,
       overridden: 0,
-      reservedHalfHours: 1,
-      scheduledHalfHours: 2,
+      reservedByRows: 2,
+      scheduledByRows: 4,
+      usedByRows: 0,
     };
     const kinds = (changes: Partial<Balance>) =>
       faultsOfSnapshot({ claims: [], bookings: [], balances: [{ ...balance, ...changes }] }).map(
         ({ kind }) => kind,
       );
     expect(kinds({})).toEqual([]);
-    expect(kinds({ used: -1 })).toEqual(["balance_negative"]);
+    expect(kinds({ used: -1, usedByRows: -1 })).toEqual(["balance_negative"]);
     expect(kinds({ units: 5 })).toEqual(["balance_overdrawn"]);
     expect(kinds({ reserved: 4 })).toEqual(["balance_wrong"]);
-    expect(kinds({ scheduledHalfHours: 1 })).toEqual(["balance_wrong"]);
+    expect(kinds({ scheduledByRows: 2 })).toEqual(["balance_wrong"]);
+    expect(kinds({ used: 2 })).toEqual(["balance_wrong"]);
   });
 });
