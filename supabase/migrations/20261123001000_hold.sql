@@ -449,7 +449,7 @@ begin
       series, case when series is not null then (fresh.booking).start_time end, waitlist_entry,
       (fresh.booking).takes_every_lane, (fresh.booking).buffer_before_minutes, (fresh.booking).buffer_after_minutes,
       (fresh.booking).start_time, (fresh.booking).end_time, plan.time_zone, held_until
-    from (select gen_random_uuid() as id, booking from unnest(bookings) booking) fresh
+    from (select app.new_id() as id, booking from unnest(bookings) booking) fresh
     order by (fresh.booking).start_time
     returning id, batch_key, therapist_id, client_id, start_time, end_time
   )
@@ -477,7 +477,7 @@ declare
   plan app.booking_plan := app.plan_booking(organization, request);
   skip_conflicts boolean := coalesce(request ->> 'on_conflict', 'abort') = 'skip';
   repeats boolean := request ? 'recurrence' or cardinality(plan.occurrences) > 1;
-  batch uuid := gen_random_uuid();
+  batch uuid := app.new_id();
   conflicts jsonb;
   blocked integer[];
   open_bookings app.booking[];
