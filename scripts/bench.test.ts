@@ -2,11 +2,13 @@
 // anything takes is not looked at.
 
 import { existsSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { benchmarkOf, names } from "./bench/all.ts";
 import { runBooking } from "./bench/booking.ts";
 import * as booking from "./bench/booking-report.ts";
 import { sides } from "./bench/booking-sides.ts";
+import { indexedAfterwards } from "./bench/bulk-load.ts";
 import { runFunctions } from "./bench/functions.ts";
 import * as functions from "./bench/functions-report.ts";
 import { sharing } from "./bench/harness.ts";
@@ -15,7 +17,7 @@ import * as http from "./bench/http-report.ts";
 import { pageFile, readReports, render } from "./bench/page.ts";
 import { barChart, lineChart } from "./bench/plot.ts";
 import { summarize } from "./bench/summary.ts";
-import { startStack } from "./stack/index.ts";
+import { type Stack, startStack } from "./stack/index.ts";
 
 const all = Object.fromEntries(names.map((name) => [name, benchmarkOf(name)]));
 const page = readFileSync(pageFile, "utf8");
@@ -39,8 +41,8 @@ describe("docs/benchmarks.md", () => {
 
   it("says of a changed figure that the page is old", async () => {
     const reports = structuredClone(await readReports());
-    const growth = reports.growth as { points: { week: { median: number } }[] };
-    for (const point of growth.points) point.week.median *= 2;
+    const growth = reports.growth as { points: { week: { times: { median: number } } }[] };
+    for (const point of growth.points) point.week.times.median *= 2;
     expect(render(page, reports, all, summarize).get(pageFile.pathname)).not.toBe(page);
   });
 
@@ -108,11 +110,48 @@ describe("a plot", () => {
   });
 });
 
-/** Each has its own checks that its sides do the same work, and throws when they do not. `npm run bench -- --quick` runs the rest. */
-it("a booking by SQL and by HTTP and a function's start are measured at the smallest size, and no fault is found", async () => {
-  const stack = await startStack();
-  const size = { rows: 2_000, repetitions: 3, seconds: 0.02, minutes: 0 };
-  try {
+describe("on a stack", () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterAll(() => stack?.stop());
+
+  it("rows that are loaded before their indexes are under the table's constraints, and refused when they break one", async () => {
+    const sql = postgres(stack.adminDatabaseUrl, { max: 1 });
+    try {
+      await sql`
+      create temporary table visits (
+        id integer primary key,
+        during int4range,
+        constraint visits_no_overlap exclude using gist (during with &&))`;
+      const load = (...during: string[]): Promise<void> =>
+        indexedAfterwards(
+          sql,
+          ["visits"],
+          async () => {
+            await sql`
+            insert into visits (id, during)
+            select number, during::int4range from unnest(${during}::text[]) with ordinality made (during, number)`;
+          },
+          ["select from visits one join visits other on one.id < other.id and one.during && other.during"],
+        );
+      await load("[1,3)", "[3,5)");
+      expect(
+        await sql`select from pg_index where indrelid = 'visits'::regclass and not (indisready and indisvalid)`,
+      ).toHaveLength(0);
+      await expect(sql`insert into visits values (3, '[4,6)')`).rejects.toThrow("visits_no_overlap");
+      await expect(sql`insert into visits values (2, '[6,8)')`).rejects.toThrow("visits_pkey");
+      await sql`truncate visits`;
+      await expect(load("[1,4)", "[3,5)")).rejects.toThrow("made against the rules");
+    } finally {
+      await sql.end();
+    }
+  });
+
+  /** Each has its own checks that its sides do the same work, and throws when they do not. `npm run bench -- --quick` runs the rest. */
+  it("a booking by SQL and by HTTP and a function's start are measured at the smallest size, and no fault is found", async () => {
+    const size = { rows: 2_000, repetitions: 3, seconds: 0.02, minutes: 0 };
     await sharing(stack, async () => {
       const booked = await runBooking({ ...size, repetitions: 1 }, [2]);
       expect(booked.memory.map(({ sides: those }) => those.map(({ side }) => side))).toEqual([[...sides]]);
@@ -129,7 +168,8 @@ it("a booking by SQL and by HTTP and a function's start are measured at the smal
       ];
       for (const text of texts) expect(text).not.toMatch(/undefined|NaN|null/);
     });
-  } finally {
-    await stack.stop();
-  }
+    const sql = postgres(stack.adminDatabaseUrl, { max: 1 });
+    const faults = await sql`select fault, claim_id from app.ledger_faults()`.finally(() => sql.end());
+    expect(faults).toHaveLength(0);
+  });
 });

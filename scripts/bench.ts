@@ -27,11 +27,15 @@ if (!wanted) {
       .reduce((sum, run) => sum + (wanted.quick ? 20 : benchmarkOf(run.name).takes), 0);
     progress(`${name}: ${at + 1} of ${wanted.runs.length}, about ${Math.ceil(left / 60)} min to the end`);
     const benchmark = benchmarkOf(name);
-    const report = wanted.file ? await runRls(size, wanted.file) : await benchmark.run(size);
-    process.stdout.write(`## ${name}\n\n${benchmark.describe(report)}\n\n`);
-    if (!wanted.quick && !wanted.file) {
+    const kept = async (report: unknown): Promise<void> => {
+      if (wanted.quick || wanted.file) return;
       await keep(name, report, Object.fromEntries(names.map((it) => [it, benchmarkOf(it)])), summarize);
-    }
+    };
+    const report = wanted.file
+      ? await runRls(size, wanted.file)
+      : await benchmark.run({ ...size, soFar: kept });
+    process.stdout.write(`## ${name}\n\n${benchmark.describe(report)}\n\n`);
+    await kept(report);
     const fault = benchmark.fault?.(report);
     if (fault) faults.push(`${name}: ${fault}`);
   }

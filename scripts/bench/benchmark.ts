@@ -10,6 +10,8 @@ export interface Size {
   seconds: number;
   /** How long a load lasts. */
   minutes: number;
+  /** Told of what is found so far, by what takes long. */
+  soFar?: (report: unknown) => Promise<void>;
 }
 
 export interface Benchmark<Report> {

@@ -1,71 +1,104 @@
-// `npm run bench -- growth`: booking, searching and reading in networks of 10 000 to 10 million sessions.
+// `npm run bench -- growth`: booking, searching and reading in networks of 10 000 to 10 million sessions, each in turns with
+// the same in a small network that stays beside it.
 
 import postgres, { type Sql } from "postgres";
+import type { Stack } from "../stack/index.ts";
 import type { Size } from "./benchmark.ts";
+import { compareInTurns, ledgerFaults, type Side, searched, sideOf } from "./growth-measure.ts";
 import type { Point, Report } from "./growth-report.ts";
-import { machineLine, prepareServer, progress, spread, withStack } from "./harness.ts";
-import { loadNetwork } from "./network.ts";
-import { createPlainNotes, queryAs } from "./records-measure.ts";
-import { book, call, createMeasures, undo } from "./scheduling-measure.ts";
+import { count, machineLine, prepareServer, progress, withStack } from "./harness.ts";
+import { loadNetwork, type Network, settle } from "./network.ts";
+import { createPlainNotes } from "./records-measure.ts";
+import { createMeasures } from "./scheduling-measure.ts";
 import { type Clinic, fillCalendars } from "./scheduling-network.ts";
-import { searchRequest, seriesRequest } from "./scheduling-requests.ts";
 
-const searched = 10;
-const warmUp = 8;
+const smallest = 10_000;
+const sizes = [smallest, 100_000, 1_000_000, 10_000_000];
 
-export async function runGrowth({ rows, repetitions }: Size): Promise<Report> {
-  const sizes = [10_000, 100_000, 1_000_000, 10_000_000].filter((size) => size < rows);
-  return withStack(async ({ adminDatabaseUrl, databaseUrl }) => {
-    await prepareServer(adminDatabaseUrl);
-    const points: Point[] = [];
-    let machine = "";
-    for (const size of [...sizes, rows]) {
-      progress(`making ${size.toLocaleString("en")} sessions`);
-      const network = await loadNetwork(adminDatabaseUrl, size, []);
-      const clinic = await fillCalendars(adminDatabaseUrl);
-      // A connection of its own for each size: a plan that was made for a small table may stay.
-      const sql = postgres(databaseUrl, { max: 1, onnotice: () => {}, connection: { timezone: "UTC" } });
-      try {
-        await createMeasures(sql);
-        if (points.length === 0) await createPlainNotes(sql);
-        progress("measuring");
-        points.push({ network, claimed: clinic.claimed, ...(await measureAt(sql, clinic, repetitions)) });
-        machine = await machineLine(sql);
-      } finally {
-        await sql.end();
-      }
-    }
-    return { machine, repetitions, searched, points };
+/** As docs/scaling.md says of a network of clinics; the small one has the same. */
+const options = { functions: false, settings: { shared_buffers: "2GB" } };
+
+interface Made {
+  stack: Stack;
+  network: Network;
+  clinic: Clinic;
+}
+
+export async function runGrowth({ rows, repetitions, soFar }: Size): Promise<Report> {
+  return withStack(
+    (smallStack) =>
+      withStack(async (grownStack) => {
+        for (const stack of [smallStack, grownStack]) await prepare(stack);
+        const small = await makeNetwork(smallStack, smallest);
+        const report: Report = { machine: "", repetitions, searched, smallest, points: [] };
+        for (const size of [...sizes.filter((it) => it < rows), rows]) {
+          const grown = await makeNetwork(grownStack, size);
+          progress(`measuring, in turns with ${count(smallest)} sessions`);
+          const { machine, ...point } = await measure(small, grown, repetitions);
+          report.machine = machine;
+          report.points.push(point);
+          await soFar?.(report);
+        }
+        return report;
+      }, options),
+    options,
+  );
+}
+
+async function prepare({ adminDatabaseUrl, databaseUrl }: Stack): Promise<void> {
+  await prepareServer(adminDatabaseUrl);
+  await connected(databaseUrl, async (sql) => {
+    await createMeasures(sql);
+    await createPlainNotes(sql);
   });
 }
 
-async function measureAt(sql: Sql, clinic: Clinic, repetitions: number) {
-  const therapists = clinic.therapists.slice(0, searched);
-  const figures = { book: [] as number[], search: [] as number[], week: [] as number[] };
-  for (let number = -warmUp; number < repetitions; number++) {
-    const at = (number + warmUp) % therapists.length;
-    const request = await seriesRequest(sql, clinic, at, 1, 7);
-    const booked = await book(sql, clinic, [request]);
-    await undo(sql, booked.holdKeys);
-    const wanted = { ...searchRequest(clinic, clinic.clients[0] ?? ""), therapist_ids: therapists };
-    const found = await call(sql, clinic, "find_open_times", [wanted]);
-    if (!("data" in found.answer)) throw new Error(`nothing was searched: ${JSON.stringify(found.answer)}`);
-    const week = await queryAs(sql, clinic.claims, weekOf(clinic, therapists[at] ?? ""));
-    if (number < 0) continue;
-    figures.book.push(booked.hold + booked.confirm);
-    figures.search.push(found.us);
-    figures.week.push(week);
-  }
-  return { book: spread(figures.book), search: spread(figures.search), week: spread(figures.week) };
+async function makeNetwork(stack: Stack, size: number): Promise<Made> {
+  progress(`making ${count(size)} sessions`);
+  const network = await loadNetwork(stack.adminDatabaseUrl, size, []);
+  progress("filling calendars and the ledger");
+  return { stack, network, clinic: await fillCalendars(stack.adminDatabaseUrl) };
 }
 
-/** A therapist's week, as PostgREST reads it for an app. */
-const weekOf = ({ rangeStart }: Clinic, therapist: string): string => `
-  select coalesce(json_agg(it), '[]')::jsonb
-  from (
-    select id, client_id, service_id, start_time, end_time, time_zone, status
-    from public.sessions
-    where therapist_id = '${therapist}' and start_time >= '${rangeStart.toISOString()}'
-      and start_time < timestamptz '${rangeStart.toISOString()}' + interval '7 days'
-    order by start_time, id
-  ) it`;
+async function measure(small: Made, grown: Made, repetitions: number): Promise<Point & { machine: string }> {
+  // What was booked there beside earlier sizes is gone, but its rows and index entries would be passed over again and again.
+  await connected(small.stack.adminDatabaseUrl, settle);
+  // Connections of their own for each size: a plan that was made for a small table may stay.
+  return connected(small.stack.databaseUrl, (smallSql) =>
+    connected(grown.stack.databaseUrl, async (grownSql) => {
+      const sides: [Side, Side] = [
+        await sideOf(smallSql, small.clinic),
+        await sideOf(grownSql, grown.clinic),
+      ];
+      const figures = await compareInTurns(...sides, repetitions);
+      progress("comparing the ledgers");
+      for (const { sql, clinic } of sides) {
+        const faults = await ledgerFaults(sql, clinic.organization);
+        if (faults > 0) throw new Error(`the ledger has ${faults} faults`);
+      }
+      const { network, clinic } = grown;
+      return {
+        machine: await machineLine(grownSql),
+        network,
+        claimed: clinic.claimed,
+        bytes: await sizeOf(grownSql),
+        ...figures,
+      };
+    }),
+  );
+}
+
+async function sizeOf(sql: Sql): Promise<number> {
+  const [row] = await sql<{ bytes: number }[]>`
+    select pg_database_size(current_database())::float8 as bytes`;
+  return row?.bytes ?? Number.NaN;
+}
+
+async function connected<Result>(url: string, run: (sql: Sql) => Promise<Result>): Promise<Result> {
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { timezone: "UTC" } });
+  try {
+    return await run(sql);
+  } finally {
+    await sql.end();
+  }
+}

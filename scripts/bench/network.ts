@@ -4,7 +4,8 @@
 // So a therapist's week has the same few rows in a table of 100 000 as in one of a million, and what changes in between
 // is the size of the table alone. Sessions lie on disk in the order of their days, every clinic's among the others'.
 
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
+import { indexedAfterwards, inParts, loading, writers } from "./bulk-load.ts";
 
 export interface Network {
   sessions: number;
@@ -16,6 +17,9 @@ export interface Network {
 const sessionsPerTherapist = 500;
 const therapistsPerOrganization = 50;
 const clientsPerTherapist = 10;
+
+/** Sessions that one statement makes. */
+const partSize = 100_000;
 
 /** Roles whose users are no therapists, with how many of them a clinic has. */
 const officeRoles = { admin: 2, internal_ops: 3, client: 20, partner_provider: 2 };
@@ -30,28 +34,19 @@ export async function loadNetwork(adminUrl: string, rows: number, link: string[]
     therapists,
     clients: therapists * clientsPerTherapist,
   };
-  // The machine is shared, and two writers are enough to keep the largest index busy.
-  const writers = Math.min(4, organizations);
-  const sql = postgres(adminUrl, {
-    max: writers,
-    onnotice: () => {},
-    connection: { session_replication_role: "replica", synchronous_commit: "off", timezone: "UTC" },
-  });
-  try {
+  await loading(adminUrl, async (sql) => {
     await sql.unsafe(emptyTables);
     await sql.unsafe(people(network));
     for (const statement of link) await sql.unsafe(statement);
-    const share = Math.ceil(organizations / writers) * therapistsPerOrganization;
-    await Promise.all(
-      Array.from({ length: writers }, (_, index) =>
-        sql.unsafe(sessions(index * share, Math.min((index + 1) * share, therapists))),
-      ),
+    await indexedAfterwards(
+      sql,
+      ["public.sessions"],
+      () => inParts(sql, "sessions", sessionsInParts(organizations, therapists)),
+      [overlapping],
     );
     await settle(sql);
-    return network;
-  } finally {
-    await sql.end();
-  }
+  });
+  return network;
 }
 
 /** As autovacuum leaves a table that has been in use: statistics, hint bits and the visibility map are up to date. */
@@ -159,11 +154,46 @@ function neighbour(therapist: string, therapists: number, step: 1 | -1): string 
   return `(${first} + ((${therapist}) - ${first} + ${size} + ${step}) % ${size})`;
 }
 
+/** A therapist gives one session at a time. */
+const overlapping = `
+  select from (
+    select start_time < lag(end_time) over (partition by therapist_id order by start_time) as too_early
+    from public.sessions
+    where status <> 'cancelled'
+  ) made
+  where too_early
+`;
+
+/** A statement for each of some weeks and a share of the clinics, the earliest weeks first. */
+function sessionsInParts(organizations: number, therapists: number): string[] {
+  const shares = Math.min(writers, organizations);
+  const share = Math.ceil(organizations / shares) * therapistsPerOrganization;
+  const each = Math.max(1, Math.round(partSize / Math.min(share, therapists)));
+  return starts(sessionsPerTherapist, each).flatMap((first) =>
+    starts(therapists, share).map((from) =>
+      sessions(
+        { from: first, to: Math.min(first + each, sessionsPerTherapist) },
+        { from, to: Math.min(from + share, therapists) },
+        therapists,
+      ),
+    ),
+  );
+}
+
+const starts = (end: number, step: number): number[] =>
+  Array.from({ length: Math.ceil(end / step) }, (_, at) => at * step);
+
+interface Range {
+  from: number;
+  /** Not included. */
+  to: number;
+}
+
 /**
- * The sessions of the therapists from `first` to before `end`. One a weekday, at an hour of the therapist's own, so that
- * no two overlap; four days of five with own clients, the fifth with the neighbour's, whose hour is another.
+ * Sessions of some therapists, by their numbers. One a weekday, at an hour of the therapist's own, so that no two overlap;
+ * four days of five with own clients, the fifth with the neighbour's, whose hour is another.
  */
-function sessions(first: number, end: number): string {
+function sessions(numbers: Range, of: Range, therapists: number): string {
   return `
     insert into public.sessions (
       id, claim_id, organization_id, therapist_id, client_id, service_id, client_lane, takes_every_lane,
@@ -174,8 +204,8 @@ function sessions(first: number, end: number): string {
       outcome, case outcome when 'cancelled' then 'client' end, '12', case outcome when 'completed' then start_time end,
       case outcome when 'completed' then start_time + interval '1 hour' + interval '30 minutes' * (t % 3) end,
       start_time, start_time, start_time
-    from generate_series(0, ${sessionsPerTherapist - 1}) as k
-    cross join generate_series(${first}, ${end - 1}) as t
+    from generate_series(${numbers.from}, ${numbers.to - 1}) as k
+    cross join generate_series(${of.from}, ${of.to - 1}) as t
     cross join lateral (
       select
         ${id("session", "t || '-' || k")} as session_id,
@@ -183,7 +213,7 @@ function sessions(first: number, end: number): string {
         ${id("service", `t / ${therapistsPerOrganization}`)} as service_id,
         ${id(
           "client",
-          `case when k % 5 = 4 then ${neighbour("t", end, 1)} * ${clientsPerTherapist} + k / 5 % ${clientsPerTherapist}
+          `case when k % 5 = 4 then ${neighbour("t", therapists, 1)} * ${clientsPerTherapist} + k / 5 % ${clientsPerTherapist}
              else t * ${clientsPerTherapist} + k % ${clientsPerTherapist} end`,
         )} as client_id
     ) ids

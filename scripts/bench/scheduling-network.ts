@@ -1,7 +1,8 @@
 // What scheduling needs of the network besides its sessions: hours, the holds and claims of every session, and one
 // clinic whose next 31 days are full.
 
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
+import { indexedAfterwards, inParts, loading } from "./bulk-load.ts";
 import { settle } from "./network.ts";
 
 /** The clinic that is measured, and who asks. */
@@ -23,7 +24,8 @@ export interface Clinic {
   claimed: number;
 }
 
-const writers = 4;
+/** Pages of sessions whose holds and claims one statement makes. */
+const partPages = 2_000;
 /** How many clients have all therapists on their care teams. */
 export const searchedClients = 10;
 export const therapistsSearched = 50;
@@ -33,21 +35,20 @@ const organization = "md5('organization 0')::uuid";
 
 /** Completes the network that `loadNetwork` made. Triggers are off, so the ledger is written here as they would write it. */
 export async function fillCalendars(adminUrl: string): Promise<Clinic> {
-  const sql = postgres(adminUrl, {
-    max: writers,
-    onnotice: () => {},
-    connection: { session_replication_role: "replica", synchronous_commit: "off", timezone: "UTC" },
-  });
-  try {
+  return loading(adminUrl, async (sql) => {
     await sql.unsafe(hours);
     await sql.unsafe(exceptions);
     await sql.unsafe(fullClinic);
-    await Promise.all(Array.from({ length: writers }, (_, writer) => sql.unsafe(ledger(writer))));
+    const fill = async (): Promise<void> => {
+      const [sessions] = await sql<{ pages: number }[]>`
+        select (pg_relation_size('public.sessions') / current_setting('block_size')::integer)::integer as pages`;
+      const parts = Array.from({ length: Math.ceil((sessions?.pages ?? 0) / partPages) }, (_, part) => part);
+      await inParts(sql, "holds and claims", parts.map(ledger));
+    };
+    await indexedAfterwards(sql, ["public.session_holds", "public.calendar_claims"], fill, [overlapping]);
     await settle(sql);
-    return await clinicOf(sql);
-  } finally {
-    await sql.end();
-  }
+    return clinicOf(sql);
+  });
 }
 
 /** Eight hours a day, on all seven: the most a search can have to do. */
@@ -154,12 +155,9 @@ const fullClinic = `
   drop table searched, full_days;
 `;
 
-/** The hold that every session once was, and the claims it has now: for every fourth clinic from the writer's number on. */
-function ledger(writer: number): string {
-  const share = `organization_id in (
-    select clinic.id
-    from (select id, row_number() over (order by id) as number from public.organizations) clinic
-    where clinic.number % ${writers} = ${writer})`;
+/** The hold that every session once was, and the claims it has now: in the order in which the sessions lie on disk. */
+function ledger(part: number): string {
+  const share = `session.ctid >= '(${part * partPages},0)' and session.ctid < '(${(part + 1) * partPages},0)'`;
   return `
     insert into public.session_holds (
       id, organization_id, batch_key, therapist_id, client_id, service_id, client_lane, takes_every_lane,
@@ -169,19 +167,27 @@ function ledger(writer: number): string {
       id, organization_id, id, therapist_id, client_id, service_id, client_lane, takes_every_lane,
       buffer_before_minutes, buffer_after_minutes, start_time, end_time, time_zone, 'confirmed',
       created_at + interval '5 minutes', created_at, created_at, created_at
-    from public.sessions
-    where ${share}
-    order by start_time;
+    from public.sessions session
+    where ${share};
 
     insert into public.calendar_claims (
       claim_id, subject_id, lane, subject_kind, organization_id, during, slot_id, kind, expires_at, part)
     select
       claim.claim_id, claim.subject_id, claim.lane, claim.subject_kind, claim.organization_id, claim.during,
       claim.slot_id, claim.kind, claim.expires_at, claim.part
-    from (select session from public.sessions session where ${share} order by session.start_time) booked
+    from (select session from public.sessions session where ${share}) booked
     cross join lateral unnest(app.claims_of_session(booked.session)) claim;
   `;
 }
+
+/** Nobody's time is claimed twice. */
+const overlapping = `
+  select from (
+    select lower(during) < lag(upper(during)) over (partition by subject_id, lane order by lower(during)) as too_early
+    from public.calendar_claims
+  ) claim
+  where too_early
+`;
 
 async function clinicOf(sql: Sql): Promise<Clinic> {
   const [clinic] = await sql.unsafe<Clinic[]>(`

@@ -44,7 +44,7 @@ comment on table public.therapist_availability is
   'Weekly hours of a therapist, by the wall clock of time_zone, from effective_from to effective_until inclusive.';
 comment on column public.therapist_availability.weekday is 'ISO 8601: 1 is Monday, 7 is Sunday.';
 comment on column public.therapist_availability.local_end is 'Up to 24:00. A night shift is two rows.';
-create index therapist_availability_organization_idx on public.therapist_availability (organization_id);
+create index therapist_availability_organization_idx on public.therapist_availability (organization_id, therapist_id);
 create index therapist_availability_therapist_idx on public.therapist_availability (therapist_id);
 select app.add_stamps('public.therapist_availability');
 

@@ -200,7 +200,7 @@ create index sessions_service_idx on public.sessions (service_id);
 select app.add_stamps('public.sessions', 'status', 'version');
 
 create table public.session_holds (
-  id uuid primary key default gen_random_uuid(),
+  id uuid primary key default app.new_id(),
   organization_id uuid not null,
   batch_key uuid not null,
   therapist_id uuid not null,

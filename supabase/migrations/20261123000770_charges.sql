@@ -7,7 +7,7 @@
 --   * A charge is priced by the rules of its own day, and by the credential that was recorded with it.
 
 create table public.session_charges (
-  id uuid primary key default gen_random_uuid(),
+  id uuid primary key default app.new_id(),
   organization_id uuid not null,
   session_id uuid not null,
   therapist_id uuid not null,

@@ -255,7 +255,7 @@ begin
       'conflicts', conflicts, 'retry_after', app.retry_after(conflicts), 'alternatives', '[]'::jsonb)));
   end if;
   return app.write_holds(
-      plan, array[booking], clock_timestamp() + make_interval(secs => hold_seconds), gen_random_uuid(), null)
+      plan, array[booking], clock_timestamp() + make_interval(secs => hold_seconds), app.new_id(), null)
     || '{"skipped": []}';
 end
 $$;

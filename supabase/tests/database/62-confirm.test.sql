@@ -1,6 +1,6 @@
 -- Confirming: what public.confirm_sessions makes of holds, and moving a session.
 begin;
-select plan(47);
+select plan(48);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Rosa of North also schedules South.
@@ -198,6 +198,18 @@ select is(
 
 select tests.clear_authentication();
 select is_empty('select * from app.ledger_faults()', 'the ledger, the holds and the sessions agree');
+
+select results_eq(
+  $$ select kind, bool_and(id::text like '______________7%'), count(*) > 1
+    from (
+      select 'batch' as kind, batch_key as id from public.session_holds where organization_id = tests.id('north')
+      union all select 'charge', id from public.session_charges where organization_id = tests.id('north')
+      union all select 'hold', id from public.session_holds where organization_id = tests.id('north')
+      union all select 'session', id from public.sessions where organization_id = tests.id('north')
+    ) written
+    group by kind order by kind $$,
+  $$ values ('batch', true, true), ('charge', true, true), ('hold', true, true), ('session', true, true) $$,
+  'the ids of what bookings write follow time');
 
 select * from finish();
 rollback;
