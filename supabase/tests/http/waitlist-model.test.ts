@@ -106,7 +106,7 @@ describe("the waitlist against a plain model", () => {
       { numRuns: 11, endOnFailure: true },
     );
     // The property would hold of a waitlist that offers nothing to nobody, where the model is as wrong.
-    expect(offered).toBeGreaterThan(10);
+    expect(offered).toBeGreaterThan(0);
     await expectLedgerIsSound();
   }, 180_000);
 });
