@@ -48,6 +48,8 @@ it("a live connection that breaks is said, and again when it is back with what h
   await signIn(page, clinic.rosa.user.email, PASSWORD);
   await turnToNextWeek(page);
   await page.locator(".live.on").waitFor();
+  // The week that was turned to is said once it is drawn: what follows must be the news.
+  await expect.poll(() => announced(page), { timeout: 20_000 }).toMatch(/\d{4}$/);
   isBroken = true;
   for (const connection of connections) await connection.close({ code: 3001 });
   await page.getByText("Not live: the connection broke").first().waitFor();

@@ -80,7 +80,8 @@ function weekTitleStart(): string {
 /** A state of the page that everybody can use: nothing for axe to find, and nothing beside the screen. */
 export async function expectUsable(page: Page): Promise<void> {
   // What moves in is seen through while it does, and axe would measure that.
-  await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
+  // An animation whose element was drawn anew meanwhile is over too.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() =>
     (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
