@@ -18,6 +18,11 @@ export interface DatabaseOptions extends PostgresOptions {
 /** What was started, so that it can be undone in reverse order. */
 export type Undo = (() => Promise<unknown>)[];
 
+/** Undoes all of it; what fails is told and keeps nothing else from being undone. */
+export async function undoAll(undo: Undo, log: (line: string) => void): Promise<void> {
+  for (const step of undo.reverse()) await step().catch((error) => log(`stop: ${error}`));
+}
+
 /** Starts the database and brings it up to date. Whatever it started is in `undo`, also when it rejects. */
 export async function startDatabase(
   { keys, log, ...options }: DatabaseOptions,

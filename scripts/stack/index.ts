@@ -7,7 +7,7 @@ import postgres, { type Sql } from "postgres";
 import { readMasterKeys } from "../../supabase/functions/_shared/note-crypto.ts";
 import { admitKeys } from "../keys.ts";
 import { startClock } from "./clock.ts";
-import { makeDataDir, startDatabase, type Undo } from "./database.ts";
+import { makeDataDir, startDatabase, type Undo, undoAll } from "./database.ts";
 import { type FunctionsHost, functionNames, startFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { loadKeys, type StackKeys } from "./keys.ts";
@@ -77,9 +77,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const undo: Undo = [];
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
-    stopped ??= (async () => {
-      for (const step of undo.reverse()) await step().catch((error) => log(`stop: ${error}`));
-    })();
+    stopped ??= undoAll(undo, log);
     return stopped;
   };
 

@@ -1,7 +1,7 @@
 // A database that others start as a copy of: most of the time that a new stack takes is its migrations.
 
 import { rm } from "node:fs/promises";
-import { makeDataDir, startDatabase, type Undo } from "./database.ts";
+import { makeDataDir, startDatabase, type Undo, undoAll } from "./database.ts";
 import { loadKeys } from "./keys.ts";
 import { startWatchdog } from "./watchdog.ts";
 
@@ -24,15 +24,11 @@ export async function makeTemplate(log: (line: string) => void): Promise<Templat
   try {
     const keys = await loadKeys(folder);
     await startDatabase({ dataDir: folder, temporary: true, watchdog, keys, log }, undo);
+    await undoAll(undo, log);
+    return { folder, remove };
   } catch (error) {
-    await stop(undo);
+    await undoAll(undo, log);
     await remove();
     throw error;
   }
-  await stop(undo);
-  return { folder, remove };
-}
-
-async function stop(undo: Undo): Promise<void> {
-  for (const step of undo.reverse()) await step();
 }
