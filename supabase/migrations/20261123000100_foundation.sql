@@ -28,18 +28,20 @@ grant usage on schema app to authenticated, service_role;
 
 create function app.new_id()
 returns uuid
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
+begin
   -- A random id with the milliseconds since 1970 in its first six bytes; of the version, 4 and 7 share a bit.
-  select encode(
+  return encode(
     set_bit(set_bit(
       overlay(
         uuid_send(gen_random_uuid())
         placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6),
       52, 1), 53, 1),
-    'hex')::uuid
+    'hex')::uuid;
+end
 $$;
 comment on function app.new_id is
   'An id of what every booking writes: a UUID of version 7 (RFC 9562), so that new rows lie side by side in an index. Random '

@@ -183,11 +183,13 @@ comment on function audit.add_event_types is
 
 create function audit.denies_access(code text)
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select code in ('forbidden', 'not_found', 'mfa_required')
+begin
+  return code in ('forbidden', 'not_found', 'mfa_required');
+end
 $$;
 comment on function audit.denies_access is
   'Whether the code of a refusal says that somebody reached for what is not theirs, rather than for what cannot be.';

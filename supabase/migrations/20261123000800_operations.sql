@@ -45,6 +45,47 @@ comment on column app.call_counts.exceeded is
 create index call_counts_organization_id_minute_idx on app.call_counts (organization_id, minute);
 alter table app.call_counts enable row level security;
 
+create function app.table_of(operation text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  -- Not an expression, which would be made ready with all its branches for each refusal.
+  case
+    when operation in ('hold_sessions', 'preview_sessions', 'find_open_times', 'join_slot') then return 'session_holds';
+    when operation in (
+      'confirm_sessions', 'cancel_sessions', 'move_session', 'swap_sessions', 'substitute_therapist', 'move_group',
+      'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates',
+      'read_attendance', 'read_cancellations', 'read_utilization', 'read_missing_notes', 'supervision_months') then return 'sessions';
+    when operation = 'evv_records' then return 'attendance_marks';
+    when operation = 'update_series' then return 'session_series';
+    when operation = 'set_availability' then return 'therapist_availability';
+    when operation in ('add_exception', 'cancel_exception') then return 'availability_exceptions';
+    when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then return 'waitlist_entries';
+    when operation in ('archive_client', 'client_access_report', 'read_clients', 'save_client') then return 'clients';
+    when operation in ('read_access_alerts', 'acknowledge_alert') then return 'access_alerts';
+    when operation = 'save_coverage' then return 'client_coverages';
+    when operation ~ '_authorization' then return 'authorizations';
+    when operation in ('sign_consent', 'terminate_consent', 'read_consents') then return 'consent_signatures';
+    when operation ~ 'note$|^release_summary$|^find_notes' then return 'session_notes';
+    when operation = 'destroy_client_key' then return 'client_keys';
+    when operation ~ '_documents?$' then return 'documents';
+    when operation in ('override_mue', 'read_unbilled_sessions') then return 'session_charges';
+    when operation in ('attach_sessions', 'void_case', 'rebill_case', 'settle_case') then return 'billing_cases';
+    when operation ~ '_billing_batch$' then return 'billing_batches';
+    when operation = 'break_glass' then return 'user_roles';
+    when operation ~ 'service_account' then return 'service_accounts';
+    when operation ~ 'webhook' then return 'webhook_endpoints';
+    when operation ~ '_insights$' then return 'insights';
+    when operation ~ '_calendar_feeds?$' then return 'calendar_feeds';
+    else return null;
+  end case;
+end
+$$;
+comment on function app.table_of is 'What an operation writes, or would have written.';
+
 create function app.refusal(organization uuid, operation text, problem jsonb, request jsonb default null)
 returns jsonb
 language plpgsql
@@ -58,37 +99,7 @@ begin
     case when denies_access then app.client_of(organization, request) end,
     case when denies_access then app.caller_address() end,
     case when denies_access then left(app.request_header('user-agent'), 500) end,
-    -- What the operation would have written.
-    case
-      when operation in ('hold_sessions', 'preview_sessions', 'find_open_times', 'join_slot') then 'session_holds'
-      when operation in (
-        'confirm_sessions', 'cancel_sessions', 'move_session', 'swap_sessions', 'substitute_therapist', 'move_group'
-      ) then 'sessions'
-      when operation in ('start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates') then 'sessions'
-      when operation = 'evv_records' then 'attendance_marks'
-      when operation = 'update_series' then 'session_series'
-      when operation = 'set_availability' then 'therapist_availability'
-      when operation in ('add_exception', 'cancel_exception') then 'availability_exceptions'
-      when operation in ('join_waitlist', 'leave_waitlist', 'answer_offer') then 'waitlist_entries'
-      when operation in ('archive_client', 'client_access_report', 'read_clients', 'save_client') then 'clients'
-      when operation in ('read_access_alerts', 'acknowledge_alert') then 'access_alerts'
-      when operation = 'save_coverage' then 'client_coverages'
-      when operation in ('read_attendance', 'read_cancellations', 'read_utilization', 'read_missing_notes', 'supervision_months') then 'sessions'
-      when operation = 'read_unbilled_sessions' then 'session_charges'
-      when operation ~ '_authorization' then 'authorizations'
-      when operation in ('sign_consent', 'terminate_consent', 'read_consents') then 'consent_signatures'
-      when operation ~ 'note$|^release_summary$|^find_notes' then 'session_notes'
-      when operation = 'destroy_client_key' then 'client_keys'
-      when operation ~ '_documents?$' then 'documents'
-      when operation = 'override_mue' then 'session_charges'
-      when operation in ('attach_sessions', 'void_case', 'rebill_case', 'settle_case') then 'billing_cases'
-      when operation ~ '_billing_batch$' then 'billing_batches'
-      when operation = 'break_glass' then 'user_roles'
-      when operation ~ 'service_account' then 'service_accounts'
-      when operation ~ 'webhook' then 'webhook_endpoints'
-      when operation ~ '_insights$' then 'insights'
-      when operation ~ '_calendar_feeds?$' then 'calendar_feeds'
-    end,
+    app.table_of(operation),
     jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
   return jsonb_build_object('problem', problem);
 end

@@ -159,11 +159,13 @@ comment on function app.check_room is 'Refuses a room that is not the organizati
 
 create function app.field_of(occurrence integer, field text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case when occurrence is null then field else format('occurrences[%s].%s', occurrence, field) end
+begin
+  return case when occurrence is null then field else format('occurrences[%s].%s', occurrence, field) end;
+end
 $$;
 comment on function app.field_of is
   'How a request names a field of an occurrence: a time without a number stands in the request itself.';

@@ -103,17 +103,19 @@ comment on function app.meets_claims is 'Whether any of the bookings meets a cla
 
 create function app.conflict_code(conflicts jsonb)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when conflicts -> 0 ->> 'subject' = 'therapist' and conflicts -> 0 ->> 'kind' in ('unavailable', 'time_off', 'buffer')
       then 'therapist_unavailable'
     when conflicts -> 0 ->> 'subject' = 'authorization' and conflicts -> 0 ->> 'kind' = 'missing' then 'authorization_missing'
     when conflicts -> 0 ->> 'subject' = 'authorization' then 'authorization_exhausted'
     else (conflicts -> 0 ->> 'subject') || '_conflict'
-  end
+  end;
+end
 $$;
 comment on function app.conflict_code is 'The problem code of the first conflict.';
 
@@ -137,23 +139,28 @@ comment on function app.conflicts_of_occurrence is 'The conflicts of one occurre
 
 create function app.is_of_time(conflicts jsonb)
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select conflicts -> 0 ->> 'subject' <> 'authorization'
+begin
+  return conflicts -> 0 ->> 'subject' <> 'authorization';
+end
 $$;
 comment on function app.is_of_time is 'Whether another time might help: where units are missing, none is offered.';
 
 create function app.retry_after(conflicts jsonb)
 returns integer
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select case when bool_and(conflict ->> 'kind' = 'hold') then greatest(1, ceil(extract(epoch from
-    max((conflict ->> 'until')::timestamptz) - clock_timestamp()))::integer) end
-  from jsonb_array_elements(conflicts) conflict
+begin
+  return (
+    select case when bool_and(conflict ->> 'kind' = 'hold') then greatest(1, ceil(extract(epoch from
+      max((conflict ->> 'until')::timestamptz) - clock_timestamp()))::integer) end
+    from jsonb_array_elements(conflicts) conflict);
+end
 $$;
 comment on function app.retry_after is 'Seconds until the last blocking hold ends; null when anything but holds is in the way.';
 
@@ -231,30 +238,37 @@ declare
   length interval := booking.end_time - booking.start_time;
   zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = booking.organization_id);
   assigned datemultirange := app.days_on_care_team(booking.organization_id, booking.therapist_id, booking.client_id);
+  reach interval;
+  starts timestamptz[];
 begin
-  return query
-  with gap as (
-    select range.lower_bound, range.upper_bound - length as last_start
-    from unnest(app.bookable_time(booking, tstzrange(
-      greatest(booking.start_time - interval '7 days', date_bin('5 minutes', clock_timestamp(), 'epoch') + interval '5 minutes'),
-      greatest(booking.start_time, clock_timestamp()) + interval '7 days' + length), ignoring) - besides) as open (during)
-    cross join lateral (values (lower(open.during), upper(open.during))) as range (lower_bound, upper_bound)
-    where range.upper_bound - range.lower_bound >= length
-  ),
-  -- In each gap the start nearest to the wanted one, and its neighbours at the session's own length.
-  candidate as (
-    select nearest.start_time + step.number * length as start_time
-    from gap
-    cross join lateral (
-      values (least(greatest(booking.start_time, gap.lower_bound), gap.last_start))) as nearest (start_time)
-    cross join generate_series(1 - how_many, how_many - 1) as step (number)
-    where nearest.start_time + step.number * length between gap.lower_bound and gap.last_start
-  )
-  select candidate.start_time, candidate.start_time + length
-  from candidate
-  where assigned @> (candidate.start_time at time zone zone)::date
-  order by abs(extract(epoch from candidate.start_time - booking.start_time)), candidate.start_time
-  limit how_many;
+  -- What is open within a day is nearer than all that lies further off, and mostly enough.
+  foreach reach in array array[interval '1 day', interval '7 days'] loop
+    starts := array(
+      with gap as (
+        select range.lower_bound, range.upper_bound - length as last_start
+        from unnest(app.bookable_time(booking, tstzrange(
+          greatest(booking.start_time - reach, date_bin('5 minutes', clock_timestamp(), 'epoch') + interval '5 minutes'),
+          greatest(booking.start_time, clock_timestamp()) + reach + length), ignoring) - besides) as open (during)
+        cross join lateral (values (lower(open.during), upper(open.during))) as range (lower_bound, upper_bound)
+        where range.upper_bound - range.lower_bound >= length
+      ),
+      -- In each gap the start nearest to the wanted one, and its neighbours at the session's own length.
+      candidate as (
+        select nearest.start_time + step.number * length as start_time
+        from gap
+        cross join lateral (
+          values (least(greatest(booking.start_time, gap.lower_bound), gap.last_start))) as nearest (start_time)
+        cross join generate_series(1 - how_many, how_many - 1) as step (number)
+        where nearest.start_time + step.number * length between gap.lower_bound and gap.last_start
+      )
+      select candidate.start_time
+      from candidate
+      where assigned @> (candidate.start_time at time zone zone)::date
+      order by abs(extract(epoch from candidate.start_time - booking.start_time)), candidate.start_time
+      limit how_many);
+    exit when cardinality(starts) = how_many;
+  end loop;
+  return query select found.starts, found.starts + length from unnest(starts) with ordinality found (starts, place) order by found.place;
 end
 $$;
 comment on function app.nearest_bookable_times is
@@ -279,15 +293,18 @@ comment on function app.alternatives is 'Nearest bookable times of a booking, as
 
 create function app.times_besides(bookings app.booking[], index integer)
 returns tstzmultirange
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select coalesce(range_agg(tstzrange(
-    other.start_time - make_interval(mins => other.buffer_before_minutes + other.buffer_after_minutes),
-    other.end_time + make_interval(mins => other.buffer_before_minutes + other.buffer_after_minutes))), '{}')
-  from unnest(bookings) other
-  where other.index <> times_besides.index
+begin
+  return (
+    select coalesce(range_agg(tstzrange(
+      other.start_time - make_interval(mins => other.buffer_before_minutes + other.buffer_after_minutes),
+      other.end_time + make_interval(mins => other.buffer_before_minutes + other.buffer_after_minutes))), '{}')
+    from unnest(bookings) other
+    where other.index <> times_besides.index);
+end
 $$;
 comment on function app.times_besides is
   'What the other bookings of a call want, with what they keep free: no alternative for one of them.';

@@ -13,31 +13,23 @@ begin
     perform app.refuse_field('occurrences', 'size', 'A call takes 1 to 366 occurrences.');
   end if;
   select jsonb_agg(jsonb_build_object(
-    'field', app.field_of(fault.index, fault.field), 'code', fault.code, 'message', fault.message)
-    order by fault.index)
+    'field', app.field_of(occurrence.index, fault.field), 'code', fault.code, 'message', fault.message)
+    order by occurrence.index)
   into wrong
   from (
-    select occurrence.index, 'end_time', 'not_after_start', 'The end must be after the start.'
-    from unnest(occurrences) occurrence
-    where occurrence.end_time <= occurrence.start_time
-    union all
-    select occurrence.index, 'end_time', 'too_long', 'A session lasts at most 24 hours.'
-    from unnest(occurrences) occurrence
-    where occurrence.end_time > occurrence.start_time + interval '24 hours'
-    union all
-    select occurrence.index, 'start_time', 'in_the_past', 'The start is in the past.'
-    from unnest(occurrences) occurrence
-    where occurrence.start_time < clock_timestamp()
-    union all
-    select later.index, 'start_time', 'overlaps_another', 'Overlaps another occurrence of this call.'
-    from (
-      select occurrence.index, occurrence.start_time,
-        max(occurrence.end_time) over (
-          order by occurrence.start_time, occurrence.index rows between unbounded preceding and 1 preceding) as busy_until
-      from unnest(occurrences) occurrence
-    ) later
-    where later.start_time < later.busy_until
-  ) fault (index, field, code, message);
+    select given.index, given.start_time, given.end_time,
+      max(given.end_time) over (
+        order by given.start_time, given.index rows between unbounded preceding and 1 preceding) as busy_until
+    from unnest(occurrences) given
+  ) occurrence
+  cross join lateral (values
+    ('end_time', 'not_after_start', 'The end must be after the start.', occurrence.end_time <= occurrence.start_time),
+    ('end_time', 'too_long', 'A session lasts at most 24 hours.',
+      occurrence.end_time > occurrence.start_time + interval '24 hours'),
+    ('start_time', 'in_the_past', 'The start is in the past.', occurrence.start_time < clock_timestamp()),
+    ('start_time', 'overlaps_another', 'Overlaps another occurrence of this call.', occurrence.start_time < occurrence.busy_until)
+  ) fault (field, code, message, applies)
+  where fault.applies;
 
   if wrong is not null then
     perform app.refuse_fields(wrong);

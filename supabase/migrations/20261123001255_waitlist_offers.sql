@@ -150,10 +150,10 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  freed tstzrange[] := app.freed_time(organization, therapist);
-  freed_time tstzmultirange := (select range_agg(range) from unnest(freed) range);
+  freed tstzrange[];
+  freed_time tstzmultirange;
   open_time tstzmultirange;
-  offer_minutes integer := (select clinic.waitlist_offer_minutes from public.organizations clinic where clinic.id = organization);
+  offer_minutes integer;
   plan app.booking_plan;
   booking app.booking;
   candidate record;
@@ -161,9 +161,21 @@ declare
   first_start timestamptz;
   made integer := 0;
 begin
+  -- Mostly nobody waits, and all of a therapist's freed time is more to read.
+  if not exists (
+    select
+    from public.waitlist_entries waiting
+    where waiting.organization_id = organization and waiting.status = 'waiting'
+      and coalesce(waiting.therapist_id, therapist) = therapist)
+  then
+    return 0;
+  end if;
+  freed := app.freed_time(organization, therapist);
   if freed = '{}' then
     return 0;
   end if;
+  offer_minutes := (select clinic.waitlist_offer_minutes from public.organizations clinic where clinic.id = organization);
+  freed_time := (select range_agg(range) from unnest(freed) range);
   open_time := freed_time * tstzmultirange(tstzrange(clock_timestamp(), null))
     * app.unclaimed_time(therapist, 0::smallint, range_merge(freed_time));
 

@@ -77,84 +77,85 @@ begin
 
   for attempt in 1..5 loop
     begin
-      data := case operation
-        when 'hold_sessions' then app.hold_sessions(organization, request)
-        when 'preview_sessions' then app.preview_sessions(organization, request)
-        when 'find_open_times' then app.find_open_times(organization, request)
-        when 'confirm_sessions' then app.confirm_sessions(organization, request)
-        when 'cancel_sessions' then app.cancel_sessions(organization, request)
-        when 'start_session' then app.start_session(organization, request)
-        when 'complete_session' then app.complete_session(organization, request)
-        when 'mark_no_show' then app.mark_no_show(organization, request)
-        when 'correct_attendance' then app.correct_attendance(organization, request)
-        when 'list_no_show_candidates' then app.list_no_show_candidates(organization, request)
-        when 'evv_records' then app.evv_records(organization, request)
-        when 'join_slot' then app.join_slot(organization, request)
-        when 'move_session' then app.move_session(organization, request)
-        when 'swap_sessions' then app.swap_sessions(organization, request)
-        when 'substitute_therapist' then app.substitute_therapist(organization, request)
-        when 'update_series' then app.update_series(organization, request)
-        when 'set_availability' then app.set_availability(organization, request)
-        when 'add_exception' then app.add_exception(organization, request)
-        when 'cancel_exception' then app.cancel_exception(organization, request)
-        when 'join_waitlist' then app.join_waitlist(organization, request)
-        when 'leave_waitlist' then app.leave_waitlist(organization, request)
-        when 'answer_offer' then app.answer_offer(organization, request)
-        when 'prepare_note' then app.prepare_note(organization, request)
-        when 'save_note' then app.save_note(organization, request)
-        when 'read_note' then app.read_note(organization, request)
-        when 'sign_note' then app.sign_note(organization, request)
-        when 'cosign_note' then app.cosign_note(organization, request)
-        when 'find_notes_to_cosign' then app.find_notes_to_cosign(organization, request)
-        when 'release_summary' then app.release_summary(organization, request)
-        when 'report_unreadable_note' then app.report_unreadable_note(organization, request)
-        when 'destroy_client_key' then app.destroy_client_key(organization, request)
-        when 'override_mue' then app.override_mue(organization, request)
-        when 'archive_client' then app.archive_client(organization, request)
-        when 'read_clients' then app.read_clients(organization, request)
-        when 'read_texts' then app.read_texts(organization, request)
-        when 'save_client' then app.save_client(organization, request)
-        when 'save_coverage' then app.save_coverage(organization, request)
-        when 'sign_consent' then app.sign_consent(organization, request)
-        when 'terminate_consent' then app.terminate_consent(organization, request)
-        when 'read_consents' then app.read_consents(organization, request)
-        when 'request_document' then app.request_document(organization, request)
-        when 'finish_document' then app.finish_document(organization, request)
-        when 'find_documents' then app.find_documents(organization, request)
-        when 'read_document' then app.read_document(organization, request)
-        when 'delete_document' then app.delete_document(organization, request)
-        when 'client_access_report' then app.client_access_report(organization, request)
-        when 'read_access_alerts' then app.read_access_alerts(organization, request)
-        when 'acknowledge_alert' then app.acknowledge_alert(organization, request)
-        when 'save_authorization' then app.save_authorization(organization, request)
-        when 'close_authorization' then app.close_authorization(organization, request)
-        when 'read_authorizations' then app.read_authorizations(organization, request)
-        when 'read_authorization_alerts' then app.read_authorization_alerts(organization, request)
-        when 'read_insights' then app.read_insights(organization, request)
-        when 'save_insights' then app.save_insights(organization, request)
-        when 'save_webhook_endpoint' then app.save_webhook_endpoint(organization, request)
-        when 'rotate_webhook_secret' then app.rotate_webhook_secret(organization, request)
-        when 'read_webhook_endpoints' then app.read_webhook_endpoints(organization, request)
-        when 'read_webhook_deliveries' then app.read_webhook_deliveries(organization, request)
-        when 'replay_webhook_deliveries' then app.replay_webhook_deliveries(organization, request)
-        when 'create_calendar_feed' then app.create_calendar_feed(organization, request)
-        when 'revoke_calendar_feed' then app.revoke_calendar_feed(organization, request)
-        when 'read_calendar_feeds' then app.read_calendar_feeds(organization, request)
-        when 'read_attendance' then app.read_attendance(organization, request)
-        when 'read_cancellations' then app.read_cancellations(organization, request)
-        when 'read_utilization' then app.read_utilization(organization, request)
-        when 'read_authorization_units' then app.read_authorization_units(organization, request)
-        when 'read_unbilled_sessions' then app.read_unbilled_sessions(organization, request)
-        when 'read_missing_notes' then app.read_missing_notes(organization, request)
-        when 'supervision_months' then app.supervision_months(organization, request)
-        when 'attach_sessions' then app.attach_sessions(organization, request)
-        when 'void_case' then app.void_case(organization, request)
-        when 'rebill_case' then app.rebill_case(organization, request)
-        when 'settle_case' then app.settle_case(organization, request)
-        when 'create_billing_batch' then app.create_billing_batch(organization, request)
-        when 'read_billing_batch' then app.read_billing_batch(organization, request)
-        when 'export_billing_batch' then app.export_billing_batch(organization, request)
-      end;
+      -- Not an expression, which would make every function of the list ready for each call.
+      case operation
+        when 'hold_sessions' then data := app.hold_sessions(organization, request);
+        when 'preview_sessions' then data := app.preview_sessions(organization, request);
+        when 'find_open_times' then data := app.find_open_times(organization, request);
+        when 'confirm_sessions' then data := app.confirm_sessions(organization, request);
+        when 'cancel_sessions' then data := app.cancel_sessions(organization, request);
+        when 'start_session' then data := app.start_session(organization, request);
+        when 'complete_session' then data := app.complete_session(organization, request);
+        when 'mark_no_show' then data := app.mark_no_show(organization, request);
+        when 'correct_attendance' then data := app.correct_attendance(organization, request);
+        when 'list_no_show_candidates' then data := app.list_no_show_candidates(organization, request);
+        when 'evv_records' then data := app.evv_records(organization, request);
+        when 'join_slot' then data := app.join_slot(organization, request);
+        when 'move_session' then data := app.move_session(organization, request);
+        when 'swap_sessions' then data := app.swap_sessions(organization, request);
+        when 'substitute_therapist' then data := app.substitute_therapist(organization, request);
+        when 'update_series' then data := app.update_series(organization, request);
+        when 'set_availability' then data := app.set_availability(organization, request);
+        when 'add_exception' then data := app.add_exception(organization, request);
+        when 'cancel_exception' then data := app.cancel_exception(organization, request);
+        when 'join_waitlist' then data := app.join_waitlist(organization, request);
+        when 'leave_waitlist' then data := app.leave_waitlist(organization, request);
+        when 'answer_offer' then data := app.answer_offer(organization, request);
+        when 'prepare_note' then data := app.prepare_note(organization, request);
+        when 'save_note' then data := app.save_note(organization, request);
+        when 'read_note' then data := app.read_note(organization, request);
+        when 'sign_note' then data := app.sign_note(organization, request);
+        when 'cosign_note' then data := app.cosign_note(organization, request);
+        when 'find_notes_to_cosign' then data := app.find_notes_to_cosign(organization, request);
+        when 'release_summary' then data := app.release_summary(organization, request);
+        when 'report_unreadable_note' then data := app.report_unreadable_note(organization, request);
+        when 'destroy_client_key' then data := app.destroy_client_key(organization, request);
+        when 'override_mue' then data := app.override_mue(organization, request);
+        when 'archive_client' then data := app.archive_client(organization, request);
+        when 'read_clients' then data := app.read_clients(organization, request);
+        when 'read_texts' then data := app.read_texts(organization, request);
+        when 'save_client' then data := app.save_client(organization, request);
+        when 'save_coverage' then data := app.save_coverage(organization, request);
+        when 'sign_consent' then data := app.sign_consent(organization, request);
+        when 'terminate_consent' then data := app.terminate_consent(organization, request);
+        when 'read_consents' then data := app.read_consents(organization, request);
+        when 'request_document' then data := app.request_document(organization, request);
+        when 'finish_document' then data := app.finish_document(organization, request);
+        when 'find_documents' then data := app.find_documents(organization, request);
+        when 'read_document' then data := app.read_document(organization, request);
+        when 'delete_document' then data := app.delete_document(organization, request);
+        when 'client_access_report' then data := app.client_access_report(organization, request);
+        when 'read_access_alerts' then data := app.read_access_alerts(organization, request);
+        when 'acknowledge_alert' then data := app.acknowledge_alert(organization, request);
+        when 'save_authorization' then data := app.save_authorization(organization, request);
+        when 'close_authorization' then data := app.close_authorization(organization, request);
+        when 'read_authorizations' then data := app.read_authorizations(organization, request);
+        when 'read_authorization_alerts' then data := app.read_authorization_alerts(organization, request);
+        when 'read_insights' then data := app.read_insights(organization, request);
+        when 'save_insights' then data := app.save_insights(organization, request);
+        when 'save_webhook_endpoint' then data := app.save_webhook_endpoint(organization, request);
+        when 'rotate_webhook_secret' then data := app.rotate_webhook_secret(organization, request);
+        when 'read_webhook_endpoints' then data := app.read_webhook_endpoints(organization, request);
+        when 'read_webhook_deliveries' then data := app.read_webhook_deliveries(organization, request);
+        when 'replay_webhook_deliveries' then data := app.replay_webhook_deliveries(organization, request);
+        when 'create_calendar_feed' then data := app.create_calendar_feed(organization, request);
+        when 'revoke_calendar_feed' then data := app.revoke_calendar_feed(organization, request);
+        when 'read_calendar_feeds' then data := app.read_calendar_feeds(organization, request);
+        when 'read_attendance' then data := app.read_attendance(organization, request);
+        when 'read_cancellations' then data := app.read_cancellations(organization, request);
+        when 'read_utilization' then data := app.read_utilization(organization, request);
+        when 'read_authorization_units' then data := app.read_authorization_units(organization, request);
+        when 'read_unbilled_sessions' then data := app.read_unbilled_sessions(organization, request);
+        when 'read_missing_notes' then data := app.read_missing_notes(organization, request);
+        when 'supervision_months' then data := app.supervision_months(organization, request);
+        when 'attach_sessions' then data := app.attach_sessions(organization, request);
+        when 'void_case' then data := app.void_case(organization, request);
+        when 'rebill_case' then data := app.rebill_case(organization, request);
+        when 'settle_case' then data := app.settle_case(organization, request);
+        when 'create_billing_batch' then data := app.create_billing_batch(organization, request);
+        when 'read_billing_batch' then data := app.read_billing_batch(organization, request);
+        when 'export_billing_batch' then data := app.export_billing_batch(organization, request);
+      end case;
       -- Returned and not raised: what it wrote, the record of who was denied what, stays.
       if data ? 'problem' then
         return data;

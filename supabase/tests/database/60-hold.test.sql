@@ -1,6 +1,6 @@
 -- Holding time: what public.hold_sessions grants, and what it says about a time that is taken.
 begin;
-select plan(35);
+select plan(36);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Rosa of North also schedules South.
@@ -113,6 +113,17 @@ select is(
     (value ->> 'start_time')::timestamptz, (value ->> 'end_time')::timestamptz))) -> 'problem',
   null, 'what is offered can be held, also where the assignment begins: alternative ' || place)
 from jsonb_array_elements(tests.kept('refused') -> 'alternatives') with ordinality as given (value, place);
+
+-- acting as the owner: Rosa is away for days, but for half an hour within a day of what is wanted
+select tests.clear_authentication();
+insert into public.availability_exceptions (organization_id, therapist_id, kind, start_time, end_time, time_zone) values
+  (tests.id('west'), tests.id('west rosa'), 'time_off', tests.at('00:00', 17), tests.at('13:30', 21), 'America/New_York');
+select tests.authenticate_as(tests.id('west scheduler login'));
+select is(
+  array(select (value ->> 'start_time')::timestamptz from jsonb_array_elements(public.hold_sessions(tests.hold_request(
+    'west', array['14:00'], tests.times(tests.at('14:00', 20), tests.at('15:00', 20)))) #> '{problem,alternatives}')),
+  array[tests.at('13:30', 21), tests.at('14:30', 21), tests.at('15:30', 21)],
+  'where a day has too few, the alternatives are the nearest of a week');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Several times
