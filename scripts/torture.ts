@@ -50,7 +50,11 @@ if (Object.values(options).some((value) => Number.isNaN(value)) || options.clini
   process.exitCode = 2;
 } else {
   tolerateTheDriver();
-  const stack = await startStack({ functions: !values.plantings });
+  // Between the faults, so that it can be read what came before: the function says which error it was, its answer does not.
+  const log = (line: string): void => {
+    if (line.includes('"code":"internal_error"')) options.log(line);
+  };
+  const stack = await startStack({ functions: !values.plantings, log });
   const interrupt = (): void => void stack.stop().then(() => process.exit(130));
   process.once("SIGINT", interrupt);
   try {
