@@ -64,3 +64,10 @@ it("a database that is gone could not be reached, as PostgREST says it: not in t
   const answer = await ask();
   expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ code: "PGRST001" })]);
 });
+
+it("a database that is gone before its schema was read is not one without functions", async () => {
+  isSilent = false;
+  cutOff();
+  const answer = await ask();
+  expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ code: "PGRST002" })]);
+});

@@ -60,14 +60,14 @@ export function createInnerServer(
     const used = current;
     const answered = used.app.fetch(request);
     if (!new URL(request.url).pathname.startsWith("/rest/")) {
-      return withErrorCode(await answered, call.refusal);
+      return withErrorCode(await answered, call);
     }
     let timer: NodeJS.Timeout | number | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(resolve, deadlineMs);
     });
     const inTime = await Promise.race([answered, late]).finally(() => clearTimeout(timer));
-    if (inTime) return withErrorCode(inTime, call.refusal);
+    if (inTime) return withErrorCode(inTime, call);
     answered.catch(() => {});
     if (used === current) {
       log("inner server: its driver does not answer, and is renewed");
@@ -137,6 +137,8 @@ function build(adminDatabaseUrl: string, keys: StackKeys, dataDir: string) {
 
 interface Call {
   log: (line: string) => void;
+  /** Whether the schema could not be read: the inner server takes that for a database without tables and functions. */
+  isBlind?: boolean;
   /** The database's error, if the call met one. */
   refusal?: { code: string; message: string; detail?: string; hint?: string };
 }
@@ -153,13 +155,18 @@ for (const method of ["error", "warn"] as const) {
     const text = values.map((value) => (value instanceof Error ? value.message : String(value))).join(" ");
     const refusal = values.find((value) => typeof (value as Partial<Call["refusal"]>)?.code === "string");
     const notice = text.startsWith("EXPERIMENTAL FEATURES ENABLED");
+    if (text.startsWith("Introspection failed:")) call.isBlind = true;
     if (refusal) call.refusal = refusal as NonNullable<Call["refusal"]>;
     else if (!notice) call.log(`inner server: ${text.split("\n")[0]}`);
   };
 }
 
 /** Of the errors it does not know, exclusion and check violations among them, the inner server keeps no code. PostgREST does. */
-async function withErrorCode(answer: Response, refusal: Call["refusal"]): Promise<Response> {
+async function withErrorCode(answer: Response, { refusal, isBlind }: Call): Promise<Response> {
+  if (isBlind) {
+    const message = "Could not query the database for the schema cache. Retrying.";
+    return Response.json({ code: "PGRST002", message, details: null, hint: null }, { status: 503 });
+  }
   const unreadable = { code: "22P02", message: "invalid input syntax", details: null, hint: null };
   // Its driver, and not the database, has seen that an argument is not of its type.
   if (refusal && /^(ERR_|MAX_PARAMETERS)/.test(refusal.code))

@@ -59,3 +59,19 @@ it("so is one that is too large and does not end", async () => {
   expect(await reading).toEqual(tooSlow);
   expect(cancelled).toHaveBeenCalledOnce();
 });
+
+it("one that breaks off is the caller's, and no defect", async () => {
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"a":'));
+    },
+    pull(controller) {
+      controller.error(new Error("connection reset"));
+    },
+  });
+  const request = new Request("http://localhost/", { method: "POST", body, duplex: "half" } as RequestInit);
+  expect(await readJson(request)).toEqual({
+    problem: toProblem("invalid_json", { detail: "The body broke off.", reason: "incomplete" }),
+  });
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -11,7 +11,7 @@ const MAX_DISCARDED_BYTES = 16_777_216;
 // Who sends a body drop by drop keeps others' requests out.
 const BODY_SECONDS = 20;
 
-/** The body as JSON, or the problem with it: `payload_too_large`, `invalid_json`. */
+/** The body as JSON, or the problem with it: `payload_too_large`, `invalid_json` (also for one that breaks off, or takes too long). */
 export async function readJson(request: Request): Promise<{ json: unknown } | { problem: Problem }> {
   const reader = request.body?.getReader();
   let late = false;
@@ -21,10 +21,16 @@ export async function readJson(request: Request): Promise<{ json: unknown } | { 
     reader?.cancel().catch(() => {});
   }, BODY_SECONDS * 1_000);
   const declared = Number(request.headers.get("content-length") ?? 0);
-  const bytes = await readBytes(reader, declared).finally(() => clearTimeout(timer));
+  const bytes = await readBytes(reader, declared)
+    // The connection ended: who would be answered is gone, and nothing here is at fault.
+    .catch(() => undefined)
+    .finally(() => clearTimeout(timer));
   if (late) {
     const detail = `The body did not arrive within ${BODY_SECONDS} seconds.`;
     return { problem: toProblem("invalid_json", { detail, reason: "too_slow" }) };
+  }
+  if (bytes === undefined) {
+    return { problem: toProblem("invalid_json", { detail: "The body broke off.", reason: "incomplete" }) };
   }
   if (bytes === null) return { problem: toProblem("payload_too_large") };
   try {
