@@ -1,6 +1,6 @@
 -- How claims come and go with the rows that make them: ending, expiring, moving, confirming, deleting.
 begin;
-select plan(35);
+select plan(34);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 
@@ -81,11 +81,12 @@ select is(
   array['held', 'held'], 'an expired hold that is in nobody''s way stays as it is');
 select is(app.sweep_expired_holds(1), 1, 'a sweep ends as many expired holds as it was told to');
 select cmp_ok(app.sweep_expired_holds(), '>=', 1, 'a sweep ends the other expired holds');
-select is(app.sweep_expired_holds(), 0, 'a second sweep finds nothing');
+-- Again: what others held may have expired meanwhile, so the number says nothing of these.
+select app.sweep_expired_holds();
 select is(
   array[pg_temp.claims_of('held'), pg_temp.claims_of('expired 16:00'), pg_temp.claims_of('expired 17:00')], array[2, 0, 0]::bigint[],
   'a sweep frees the claims of expired holds and leaves those of live ones');
-select is(pg_temp.events_of('expired 17:00'), array['hold.created', 'hold.expired'], 'a swept hold''s expiry is on record');
+select is(pg_temp.events_of('expired 17:00'), array['hold.created', 'hold.expired'], 'a swept hold''s expiry is on record, once however often one sweeps');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- A session that moves
