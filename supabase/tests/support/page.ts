@@ -99,6 +99,11 @@ export function announced(page: Page): Promise<string> {
   return seen(page.locator("#announcements"));
 }
 
+/** The id of what has the focus: asked in one step, since news from elsewhere may draw the week anew at any moment. */
+export function focused(page: Page): Promise<string | undefined> {
+  return page.evaluate(() => document.activeElement?.id);
+}
+
 /** The text of what is found, as it is shown. */
 export async function seen(found: Locator): Promise<string> {
   return (await found.allInnerTexts()).join("\n");
