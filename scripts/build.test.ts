@@ -116,6 +116,18 @@ describe("the package", () => {
     });
   });
 
+  it("throws a HoldfastError also where a module that it loads when needed is not there any more", async () => {
+    const stale = await mkdtemp(join(folder, "stale-"));
+    for (const file of ["index.js", "timezone-name.js"])
+      await writeFile(join(stale, file), await textOf(file));
+    const { createHoldfast, HoldfastError } = await import(pathToFileURL(join(stale, "index.js")).href);
+    const { sessions } = createHoldfast({});
+    const request = { timeZone: TIME_ZONE, startTime: new Date(), endTime: new Date() };
+    const error = await sessions.requestSessionHold(request).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(HoldfastError);
+    expect(error).toMatchObject({ code: "unavailable" });
+  });
+
   it("runs the samples of docs/client.md as they are written", async () => {
     const clinic = await createClinic();
     const samples = [

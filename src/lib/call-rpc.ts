@@ -3,7 +3,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import type { CallOptions } from "./call.ts";
 import { HoldfastError, toAppProblem } from "./errors.ts";
-import { type Problem, problemFromRefusal, toProblem } from "./problems.ts";
+import { type Problem, problemFromRefusal, type Refusal, toProblem } from "./problems.ts";
 import { type RetryOptions, withRetries } from "./retry.ts";
 
 const RETRY_SECONDS = 0.25;
@@ -39,9 +39,7 @@ export function callNamed<Data extends z.ZodType>(
 ): Promise<z.output<Data>> {
   return withRetries(async () => {
     const parsed = answerSchema.safeParse(await ask(supabase, name, named, retries.signal));
-    if (parsed.success && "problem" in parsed.data) {
-      throw new HoldfastError(toAppProblem(problemFromRefusal(parsed.data.problem)));
-    }
+    if (parsed.success && "problem" in parsed.data) throw refused(parsed.data.problem);
     return readable(data, parsed.success && "data" in parsed.data ? parsed.data.data : undefined);
   }, retries);
 }
@@ -73,11 +71,24 @@ async function ask(
   throw new HoldfastError(toAppProblem(problem), { cause: answer.error });
 }
 
+/** The error of a refusal. What this version does not know, as a code of a newer server, cannot be read. */
+function refused(refusal: Refusal): HoldfastError {
+  try {
+    return new HoldfastError(toAppProblem(problemFromRefusal(refusal)));
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
 function readable<Data extends z.ZodType>(schema: Data, answer: unknown): z.output<Data> {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
-  const unreadable = toProblem("internal_error", { detail: "The answer could not be read." });
-  throw new HoldfastError(toAppProblem(unreadable), { cause: parsed.error });
+  throw unreadable(parsed.error);
+}
+
+function unreadable(cause: unknown): HoldfastError {
+  const problem = toProblem("internal_error", { detail: "The answer could not be read." });
+  return new HoldfastError(toAppProblem(problem), { cause });
 }
 
 /** The problem of an error that has a code of the database or of PostgREST. */

@@ -2,7 +2,8 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
 import { HoldfastError, toAppProblem } from "./errors.ts";
-import { type Problem, problemSchema, toProblem } from "./problems.ts";
+import { IDEMPOTENCY_KEY } from "./fields.ts";
+import { PROBLEM_MEDIA_TYPE, type Problem, problemSchema, toProblem } from "./problems.ts";
 import { type RetryOptions, withRetries } from "./retry.ts";
 import { learnServerTime } from "./server-time.ts";
 
@@ -18,13 +19,17 @@ export interface CallOptions extends RetryOptions {
 const RETRY_SECONDS = 0.25;
 
 /** A call of a function, repeated as the options say: its parsed answer, or a HoldfastError. */
-export function call<Response_ extends z.ZodType>(
+export async function call<Response_ extends z.ZodType>(
   supabase: SupabaseClient,
   name: string,
   body: Record<string, unknown>,
   response: Response_,
   { idempotencyKey = crypto.randomUUID(), ...retries }: CallOptions,
 ): Promise<z.output<Response_>> {
+  // What no header can carry, fetch would refuse as if nobody were there.
+  if (!IDEMPOTENCY_KEY.test(idempotencyKey)) {
+    throw new HoldfastError(toAppProblem(toProblem("idempotency_key_invalid")));
+  }
   return withRetries(() => callOnce(supabase, name, body, response, idempotencyKey, retries.signal), retries);
 }
 
@@ -49,30 +54,33 @@ async function callOnce<Response_ extends z.ZodType>(
 
   const parsed = response.safeParse(answer.data);
   if (parsed.success) return parsed.data;
-  throw new HoldfastError(
-    toAppProblem(toProblem("internal_error", { detail: "The answer could not be read." })),
-    {
-      cause: parsed.error,
-      requestId: answer.response?.headers.get("x-request-id") ?? null,
-    },
-  );
+  throw new HoldfastError(toAppProblem(unreadable()), {
+    cause: parsed.error,
+    requestId: answer.response?.headers.get("x-request-id") ?? null,
+  });
 }
 
 async function failure(error: unknown, response: Response | undefined, signal: AbortSignal | undefined) {
+  const body = await response?.json().catch(() => undefined);
+  // After the body: it may be given up while that comes.
   if (signal?.aborted) return signal.reason;
   if (!response) return new HoldfastError(toAppProblem(unavailable()), { cause: error });
 
-  const parsed = problemSchema.safeParse(await response.json().catch(() => undefined));
-  const problem = parsed.success ? parsed.data : problemOfStatus(response);
+  const parsed = problemSchema.safeParse(body);
+  const isProblem = body !== undefined && response.headers.get("content-type") === PROBLEM_MEDIA_TYPE;
+  const problem = parsed.success ? parsed.data : problemOfStatus(response, isProblem);
   return new HoldfastError(toAppProblem(problem), {
     cause: error,
     requestId: response.headers.get("x-request-id"),
   });
 }
 
-/** The problem of an answer that is none of ours: what stands between app and function speaks its own language. */
-function problemOfStatus(response: Response): Problem {
-  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+/**
+ * The problem of an answer that is none of ours: what stands between app and function speaks its own language. Or it is a problem
+ * that this version does not know, as a newer server's: a refusal, which is not to be repeated.
+ */
+function problemOfStatus(response: Response, isProblem: boolean): Problem {
+  const retryAfter = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
   switch (response.status) {
     case 401:
       return toProblem("unauthenticated");
@@ -83,8 +91,12 @@ function problemOfStatus(response: Response): Problem {
     case 429:
       return toProblem("rate_limited", { retry_after: retryAfter >= 0 ? retryAfter : 1 });
     default:
-      return unavailable(retryAfter);
+      return isProblem && response.status < 500 ? unreadable() : unavailable(retryAfter);
   }
+}
+
+function unreadable(): Problem {
+  return toProblem("internal_error", { detail: "The answer could not be read." });
 }
 
 function unavailable(retryAfter = Number.NaN): Problem {

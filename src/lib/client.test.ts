@@ -63,10 +63,11 @@ const NOT_RELEASED = {
 const EXPIRED = toProblem("hold_expired", { still_free: true });
 const UNAVAILABLE = toProblem("unavailable", { retry_after: 0 });
 
-/** What the stand-in answers to one call: a body with its status, a broken connection, or no answer at all. */
+/** What the stand-in answers to one call: a body with its status, a broken connection, no end of a refusal, or nothing at all. */
 type Answer =
   | { status: number; body: unknown; type?: string; headers?: Record<string, string> }
   | "broken"
+  | "endless"
   | "silent";
 const ok = (body: unknown, status = 200): Answer => ({ status, body });
 const refused = (problem: { status: number }): Answer => ({
@@ -109,6 +110,8 @@ beforeEach(async () => {
     const answer = answers.shift() ?? { status: 500, body: "no answer was prepared" };
     if (answer === "silent") return;
     if (answer === "broken") return void request.socket.destroy();
+    if (answer === "endless")
+      return void response.writeHead(409, { "content-type": PROBLEM_MEDIA_TYPE }).write("{");
     const { status, body, type = "application/json", headers = {} } = answer;
     response.writeHead(status, { "content-type": type, ...headers });
     response.end(typeof body === "string" ? body : JSON.stringify(body));
@@ -122,6 +125,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
+  vi.restoreAllMocks();
   server.closeAllConnections();
   server.close();
 });
@@ -210,10 +214,28 @@ describe("requestSessionHold", () => {
     ["the platform's own 401", ok({ code: 401, message: "Invalid JWT" }, 401), "unauthenticated"],
     ["the platform's own 429", ok({}, 429), "rate_limited"],
     ["a function that is not there", ok({}, 404), "unavailable"],
+    [
+      "a refusal by a newer server's code",
+      refused({
+        ...toProblem("hold_confirmed", { session_ids: [KEY] }),
+        code: "not_yet_thought_of",
+      } as never),
+      "internal_error",
+    ],
+    [
+      "a Retry-After that is no number of seconds",
+      { status: 503, body: {}, headers: { "retry-after": "Infinity" } },
+      "unavailable",
+    ],
     ["a success that cannot be read", ok({ data: { hold_key: 7 } }), "internal_error"],
   ])("calls %s by a code", async (_, answer, code) => {
     answering(answer);
     expect((await errorOf(requestSessionHold(supabase, REQUEST))).code).toBe(code);
+  });
+
+  it("refuses an idempotency key that no header can carry, without asking", async () => {
+    const error = await errorOf(requestSessionHold(supabase, REQUEST, { idempotencyKey: "Łódź" }));
+    expect([error.code, calls]).toEqual(["idempotency_key_invalid", []]);
   });
 
   it("rejects with the signal's reason when the caller gives up", async () => {
@@ -222,6 +244,15 @@ describe("requestSessionHold", () => {
     const reason = new Error("the user left");
     setTimeout(() => controller.abort(reason), 50);
     await expect(requestSessionHold(supabase, REQUEST, { signal: controller.signal })).rejects.toBe(reason);
+  });
+
+  it("rejects with the signal's reason also when the caller gives up while a refusal's body comes", async () => {
+    answering("endless");
+    const controller = new AbortController();
+    const reason = new Error("the user left");
+    const held = requestSessionHold(supabase, REQUEST, { signal: controller.signal });
+    setTimeout(() => controller.abort(reason), 50);
+    await expect(held).rejects.toBe(reason);
   });
 });
 
@@ -324,5 +355,19 @@ describe("bookSession", () => {
     controller.abort(reason);
     await expect(booking).rejects.toBe(reason);
     expect(called()).toEqual(["sessions-hold", "sessions-confirm", "sessions-cancel"]);
+  });
+
+  it("does not wait for ever for the release when the caller gives up on a dead connection", async () => {
+    answering(ok(HELD, 201), "silent", "silent");
+    const [caller, patience] = [new AbortController(), new AbortController()];
+    vi.spyOn(AbortSignal, "timeout").mockReturnValue(patience.signal);
+    const reason = new Error("the user left");
+    const booking = bookSession(supabase, REQUEST, { signal: caller.signal });
+    booking.catch(() => {});
+    await vi.waitUntil(() => called().includes("sessions-confirm"), 30_000);
+    caller.abort(reason);
+    await vi.waitUntil(() => called().includes("sessions-cancel"), 30_000);
+    patience.abort();
+    await expect(booking).rejects.toBe(reason);
   });
 });

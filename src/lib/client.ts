@@ -57,6 +57,8 @@ export type CancelResult = Camel<CancelData>;
 export type BookedSessions = ConfirmedSessions & Pick<SessionHold, "skipped">;
 
 const CONFIRM_RETRY_SECONDS = { default: 0.25, max: 5 };
+// As long as a function waits for the database; on a dead connection there would be no end.
+const RELEASE_TIMEOUT_MS = 10_000;
 
 /**
  * Holds one or more stretches of a therapist's and a client's time until `expiresAt`, so that nobody else can book
@@ -129,7 +131,7 @@ export function cancelSessions(
  * first, so that a booking that was made is reported as made.
  *
  * A caller's `idempotencyKey` serves all three calls, so the whole booking may be repeated with it after `unavailable`.
- * After any other failure the hold is gone: use a new key.
+ * After any other failure the hold is gone: use a new key. Given up by its signal, it waits up to 10 seconds for the release.
  *
  * @throws HoldfastError what `requestSessionHold` and `confirmSessionBooking` throw.
  */
@@ -150,7 +152,8 @@ export async function bookSession(
   } catch (error) {
     // Not with the caller's signal: a booking that was given up must not keep its time. If this fails as well, the
     // hold ends by itself.
-    const released = await cancelSessionHold(supabase, { holdKey }, { idempotencyKey }).catch(
+    const signal = AbortSignal.timeout(RELEASE_TIMEOUT_MS);
+    const released = await cancelSessionHold(supabase, { holdKey }, { idempotencyKey, signal }).catch(
       () => undefined,
     );
     if (!released?.notCancellable.length) throw error;

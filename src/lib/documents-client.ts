@@ -15,6 +15,7 @@ import {
 } from "./documents.ts";
 import { HoldfastError, isHoldfastError, toAppProblem } from "./errors.ts";
 import { toProblem } from "./problems.ts";
+import { unlessGivenUp } from "./retry.ts";
 
 type Action<Name extends DocumentRequest["action"]> = Camel<
   Omit<Extract<DocumentRequest, { action: Name }>, "action">
@@ -55,9 +56,11 @@ export async function uploadDocument(
   if (data.upload === null) return fromWire(data.document);
 
   const { bucket, path, token } = data.upload;
-  const put = await supabase.storage.from(bucket).uploadToSignedUrl(path, token, file, {
-    contentType: file.type,
-  });
+  // supabase-js takes no signal here: the bytes may go on, unawaited.
+  const put = await unlessGivenUp(
+    supabase.storage.from(bucket).uploadToSignedUrl(path, token, file, { contentType: file.type }),
+    options.signal,
+  );
   try {
     return await finishDocument(supabase, data.document.id, options);
   } catch (error) {

@@ -6,6 +6,8 @@ import { z } from "zod";
 import type { FieldError } from "./problems.ts";
 import { isTimeZone } from "./timezone-name.ts";
 
+/** What an idempotency key may be: as a header can carry it, and a log can show it. */
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 /** Most occurrences, session ids or holds that one call may name. */
 export const MAX_OCCURRENCES = 366;
 /** Longest session, in hours. */

@@ -3,6 +3,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import { type CallOptions, call } from "./call.ts";
 import { type Camel, toWire } from "./casing.ts";
 import { type OpenTimesRequest, openTimesResponseSchema } from "./open-times.ts";
+import { loadTimezone } from "./time-range.ts";
 
 /** What to search: instants may be `Date`s. */
 export type OpenTimesSearch = Omit<Camel<OpenTimesRequest>, "rangeStart" | "rangeEnd"> & {
@@ -40,7 +41,7 @@ export async function findOpenTimes(
     openTimesResponseSchema,
     options,
   );
-  const { offsetMinutes } = await import("./timezone.ts");
+  const { offsetMinutes } = await loadTimezone();
   const open = (therapistId: string, startTime: string): OpenTime => {
     const end = new Date(Date.parse(startTime) + data.duration_minutes * 60_000);
     // As the server writes instants: whole seconds, and the offset in figures.

@@ -54,3 +54,21 @@ export async function wait(seconds: number, signal?: AbortSignal): Promise<void>
     signal?.addEventListener("abort", giveUp, { once: true });
   });
 }
+
+/** What cannot be broken off: its outcome; rejects with the signal's reason as soon as it is given up. */
+export async function unlessGivenUp<Outcome>(
+  outcome: Promise<Outcome>,
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
+  let giveUp = () => {};
+  const givenUp = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal?.reason);
+    if (signal?.aborted) giveUp();
+    else signal?.addEventListener("abort", giveUp);
+  });
+  try {
+    return await Promise.race([outcome, givenUp]);
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
+}

@@ -1,4 +1,9 @@
 /** Stretches of time as apps write them: instants, and the offsets that the wire asks for beside them. */
+import { HoldfastError, toAppProblem } from "./errors.ts";
+import { toProblem } from "./problems.ts";
+
+const RETRY_SECONDS = 1;
+
 /**
  * A stretch of time. An offset (whole minutes east of UTC) that is left out is computed from the time zone; one that is
  * given is checked by the server.
@@ -36,11 +41,22 @@ export async function timeWithOffsets<Time extends TimeRange>(time: Time, timeZo
 
 /** The offset; 0 where there is none, because the server refuses such a time or time zone by name and says it better. */
 async function offsetOrZero(instant: Date | string, timeZone: string): Promise<number> {
-  // Loaded when it is needed: date-fns-tz is a quarter of the client.
-  const { offsetMinutes } = await import("./timezone.ts");
+  const { offsetMinutes } = await loadTimezone();
   try {
     return offsetMinutes(instant, timeZone);
   } catch {
     return 0;
   }
+}
+
+/**
+ * Loaded when it is needed: date-fns-tz is a quarter of the client.
+ *
+ * @throws HoldfastError `unavailable` where it does not load: offline, or from a page whose app was deployed anew meanwhile.
+ */
+export function loadTimezone() {
+  return import("./timezone.ts").catch((cause: unknown) => {
+    const problem = toProblem("unavailable", { retry_after: RETRY_SECONDS });
+    throw new HoldfastError(toAppProblem(problem), { cause });
+  });
 }

@@ -3,7 +3,7 @@
  * as the caller, and the answer.
  */
 import type { z } from "zod";
-import { fieldErrors } from "../../../src/lib/fields.ts";
+import { fieldErrors, IDEMPOTENCY_KEY } from "../../../src/lib/fields.ts";
 import { type Problem, toProblem } from "../../../src/lib/problems.ts";
 import { readJson } from "./body.ts";
 import { type Authenticate, signedInUser } from "./callers.ts";
@@ -55,7 +55,6 @@ interface CommonSpec<Schema extends z.ZodType> {
 }
 
 const RPC_TIMEOUT_MS = 10_000;
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Builds a function's fetch handler. Every answer is JSON: `{data}`, or a problem (RFC 9457) for every failure, a

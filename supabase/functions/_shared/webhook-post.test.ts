@@ -1,8 +1,15 @@
 // Sending one message over real sockets: what a receiver may do, and where a message never goes.
 
 import { createServer, type Server, type Socket } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { connect } from "node:tls";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Message, postMessage } from "./webhook-post.ts";
+
+// As it is, and seen.
+vi.mock("node:tls", async (original) => {
+  const tls = await original<typeof import("node:tls")>();
+  return { ...tls, connect: vi.fn(tls.connect) };
+});
 
 const open: Server[] = [];
 const sockets: Socket[] = [];
@@ -109,6 +116,20 @@ describe("no message goes", () => {
       error: "not_resolved",
     });
     expect(await post({ resolve: async () => [] })).toEqual({ error: "not_resolved" });
+  });
+
+  it("to what has the form of a name, and is none", async () => {
+    expect(await post({ url: "https://xn--a.example.com/" })).toEqual({ error: "not_resolved" });
+  });
+
+  it("after its time: a name that resolves too late is not connected to", async () => {
+    let resolved = (_: string[]) => {};
+    const resolve = () => new Promise<string[]>((answer) => (resolved = answer));
+    vi.mocked(connect).mockClear();
+    expect(await post({ resolve, timeoutMs: 1 })).toEqual({ error: "timed_out" });
+    resolved(["1.1.1.1"]);
+    await new Promise(setImmediate);
+    expect(connect).not.toHaveBeenCalled();
   });
 
   it("to a name of this machine by the machine's own resolver", async () => {

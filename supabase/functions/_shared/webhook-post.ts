@@ -41,9 +41,11 @@ const LONGEST_STATUS_LINE = 1_024;
 
 /** Sends the message once. Never throws. */
 export async function postMessage(message: Message): Promise<Answer> {
+  // The database lets in what has the form of a name. Not every xn-- is one, and what is none does not resolve.
+  if (!URL.canParse(message.url)) return { error: "not_resolved" };
   const url = new URL(message.url);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const opened: { socket?: Socket } = {};
+  const opened: Opened = { late: false };
   const timeout = new Promise<Answer>((resolve) => {
     timer = setTimeout(() => resolve({ error: "timed_out" }), message.timeoutMs ?? TIMEOUT_MS);
   });
@@ -51,13 +53,22 @@ export async function postMessage(message: Message): Promise<Answer> {
     return await Promise.race([exchange(url, message, opened), timeout]);
   } finally {
     clearTimeout(timer);
+    opened.late = true;
     opened.socket?.destroy();
   }
 }
 
-async function exchange(url: URL, message: Message, opened: { socket?: Socket }): Promise<Answer> {
+interface Opened {
+  socket?: Socket;
+  /** Whether the answer was given up: nothing is sent any more. */
+  late: boolean;
+}
+
+async function exchange(url: URL, message: Message, opened: Opened): Promise<Answer> {
   const target = message.testReceiver ? testTarget(message.testReceiver) : await publicTarget(url, message);
   if (typeof target === "string") return { error: target };
+  // A resolver that was slower than patience: the message is another attempt's by now.
+  if (opened.late) return { error: "timed_out" };
   return new Promise((resolve) => {
     const { host, port, secure } = target;
     const socket = secure
