@@ -487,6 +487,7 @@ export const CONSTRAINT_PROBLEMS: Readonly<Record<string, ConstraintProblem>> = 
   session_series_service_fkey: { code: "validation_failed", field: "service_code" },
   session_series_status_known: { code: "internal_error" },
   session_series_therapist_fkey: { code: "not_found" },
+  session_series_time_finite: { code: "validation_failed", field: "recurrence" },
   session_series_time_zone_fkey: { code: "validation_failed", field: "time_zone" },
   session_teams_client_fkey: { code: "not_found" },
   session_teams_members_key: { code: "internal_error" },

@@ -50,6 +50,8 @@ create table public.session_series (
   constraint session_series_rule_form check (app.is_recurrence_rule(rule)),
   constraint session_series_rule_length check (length(rule) between 1 and 1050),
   constraint session_series_duration_range check (duration_minutes between 1 and 1440),
+  constraint session_series_time_finite check (
+    isfinite(local_start) and timestamp 'infinity' <> all (exdates) and timestamp '-infinity' <> all (exdates)),
   constraint session_series_status_known check (status in ('held', 'active', 'ended'))
 );
 comment on table public.session_series is

@@ -174,6 +174,7 @@ create type app.unit_demand as (
   position bigint,
   index integer,
   client_id uuid,
+  payer_id uuid,
   cpt_code text,
   day date,
   -- Null where none answers; is_required: whether the payer of the day will not do without.
@@ -196,7 +197,7 @@ as $$
 begin
   return query
     select
-      booking.ordinality, booking.index, booking.client_id, service.cpt_code, local.day, code.authorization_id,
+      booking.ordinality, booking.index, booking.client_id, coverage.payer_id, service.cpt_code, local.day, code.authorization_id,
       coalesce(payer.requires_authorization, false),
       case when code.authorization_id is null then 0 else app.planned_units(
         booking.organization_id, booking.client_id, booking.service_id, booking.therapist_id, booking.start_time,

@@ -20,7 +20,7 @@ create type app.unit_change as (
   may_exceed boolean
 );
 
-create function app.unit_changes(booking_ids uuid[], may_exceed uuid[])
+create function app.unit_changes(booking_ids uuid[], may_exceed uuid[], anew boolean)
 returns app.unit_change[]
 language plpgsql
 stable
@@ -64,7 +64,7 @@ begin
       from app.unit_demands(bookings) demand
       left join draw on draw.booking_id = ids[demand.position]
       left join public.authorizations kept
-        on kept.id = (draw.before).authorization_id and kept.client_id = demand.client_id
+        on kept.id = (draw.before).authorization_id and kept.client_id = demand.client_id and kept.payer_id = demand.payer_id
         and demand.cpt_code = any (kept.cpt_codes) and demand.day between kept.starts_on and kept.ends_on
       join public.authorizations it on it.id = coalesce(kept.id, demand.authorization_id)
       join public.payers payer on payer.organization_id = it.organization_id and payer.id = it.payer_id
@@ -81,7 +81,7 @@ begin
     from wanted
     full join draw on draw.booking_id = wanted.booking_id
     -- Confirmed or begun, it takes what it took.
-    cross join lateral (values (coalesce(
+    cross join lateral (values (not (anew and (draw.before).overridden_units > 0) and coalesce(
       ((draw.before).authorization_id, (draw.before).units + (draw.before).overridden_units, (draw.before).week_start, (draw.before).month_start)
       = (wanted.authorization_id, wanted.units, date_trunc('week', wanted.day)::date, date_trunc('month', wanted.day)::date), false))) as kept (split)
     where not kept.split or (draw.before).state is distinct from wanted.state
@@ -89,7 +89,8 @@ begin
 end
 $$;
 comment on function app.unit_changes is
-  'What bookings draw now and shall draw, where that differs. may_exceed: those that only were delivered, or booked long ago.';
+  'What bookings draw now and shall draw, where that differs. may_exceed: those that only were delivered, or booked long ago. anew: '
+  'what was beyond is fitted again.';
 
 create function app.write_draws(changes app.unit_change[], reason text)
 returns void
@@ -162,7 +163,7 @@ end
 $$;
 comment on function app.write_draws is 'Enters changes, and moves the balances by them.';
 
-create function app.follow_units(booking_ids uuid[], may_exceed uuid[])
+create function app.follow_units(booking_ids uuid[], may_exceed uuid[], anew boolean default false)
 returns void
 language plpgsql
 set search_path = ''
@@ -170,7 +171,8 @@ as $$
 declare
   -- Set by app.permit_override, for the rest of the transaction.
   reason text := nullif(current_setting('app.authorization_override', true), '');
-  changes app.unit_change[] := app.unit_changes(booking_ids, case when reason is null then may_exceed else booking_ids end);
+  changes app.unit_change[] := app.unit_changes(
+    booking_ids, case when reason is null then may_exceed else booking_ids end, anew);
   ids uuid[];
   fits app.unit_demand[];
 begin
@@ -191,7 +193,7 @@ begin
     fits := app.fitted(
       array(
         select row(
-          null, change.index, null, null, change.day, change.authorization_id, false, change.units, null, null, null)::app.unit_demand
+          null, change.index, null, null, null, change.day, change.authorization_id, false, change.units, null, null, null)::app.unit_demand
         from unnest(changes) change
         where change.authorization_id is not null
         order by change.may_exceed, change.index),
@@ -203,6 +205,11 @@ begin
         change.may_exceed)::app.unit_change
       from unnest(changes) change
       left join unnest(fits) fit on fit.index = change.index and change.may_exceed
+      -- What is fitted again may come out as it was.
+      where ((change.before).authorization_id, (change.before).state, (change.before).units, (change.before).week_start, (change.before).month_start,
+          (change.before).units + (change.before).overridden_units)
+        is distinct from (change.authorization_id, change.state, coalesce(fit.fitting, change.units), date_trunc('week', change.day)::date,
+          date_trunc('month', change.day)::date, change.units + change.overridden_units)
       order by change.index);
   end if;
   perform app.write_draws(changes, reason);
@@ -304,6 +311,73 @@ create trigger keep_units_after_update after update on public.sessions
   referencing old table as old_rows new table as new_rows for each statement execute function app.keep_units_of_sessions();
 create trigger keep_units_after_delete after delete on public.sessions
   referencing old table as old_rows for each statement execute function app.keep_units_of_sessions();
+
+create function app.booked_between(organization uuid, client uuid, first_day date, last_day date)
+returns uuid[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = organization);
+  starts timestamptz := first_day::timestamp at time zone zone;
+  ends timestamptz := (last_day + 1)::timestamp at time zone zone;
+begin
+  return array(
+    select session.id
+    from public.sessions session
+    where session.client_id = client and session.start_time >= starts and session.start_time < ends
+    union all
+    select hold.id
+    from public.session_holds hold
+    where hold.organization_id = organization and hold.client_id = client and hold.status = 'held'
+      and hold.start_time >= starts and hold.start_time < ends);
+end
+$$;
+comment on function app.booked_between is 'What is booked or held for a client on days of the organization''s zone, the last one included.';
+
+create function app.keep_units_of_coverages()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  ids uuid[];
+begin
+  if tg_op = 'INSERT' then
+    ids := array(
+      select distinct unnest(app.booked_between(it.organization_id, it.client_id, it.starts_on, coalesce(it.ends_on, 'infinity')))
+      from new_rows it
+      where app.any_authorized(array[it.client_id]));
+  else
+    ids := array(
+      select distinct unnest(app.booked_between(
+        it.organization_id, it.client_id, least(before.starts_on, it.starts_on),
+        greatest(coalesce(before.ends_on, 'infinity'), coalesce(it.ends_on, 'infinity'))))
+      from new_rows it
+      join old_rows before on before.id = it.id
+      where (before.payer_id, before.starts_on, before.ends_on) is distinct from (it.payer_id, it.starts_on, it.ends_on)
+        and app.any_authorized(array[it.client_id]));
+  end if;
+  -- What was delivered stays with who is charged for it.
+  ids := array(
+    select booked.id
+    from unnest(ids) booked (id)
+    where not exists (select from public.sessions it where it.id = booked.id and it.status = 'completed'));
+  if ids <> '{}' then
+    perform app.follow_units(ids, ids);
+  end if;
+  return null;
+end
+$$;
+comment on function app.keep_units_of_coverages is
+  'What is booked draws on the authorization of who covers its day by now; what does not fit is counted as overridden. Definer: '
+  'nobody else writes authorizations.';
+create trigger keep_units_after_insert after insert on public.client_coverages
+  referencing new table as new_rows for each statement execute function app.keep_units_of_coverages();
+create trigger keep_units_after_update after update on public.client_coverages
+  referencing old table as old_rows new table as new_rows for each statement execute function app.keep_units_of_coverages();
 
 -- ---------------------------------------------------------------------------------------------------------
 -- The invariant

@@ -74,14 +74,19 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  several text := field || 's';
 begin
-  return case
-    when request -> (field || 's') is null then array[(request ->> field)::uuid]
-    else array(select distinct id::uuid from jsonb_array_elements_text(request -> (field || 's')) id)
-  end;
+  if request -> several is null then
+    return array[(request ->> field)::uuid];
+  elsif request -> several = '[]' then
+    perform app.refuse_field(several, 'size', 'Name at least one.');
+  end if;
+  return array(select distinct id::uuid from jsonb_array_elements_text(request -> several) id);
 end
 $$;
-comment on function app.ids_of is 'One id or several: therapist_id or therapist_ids, client_id or client_ids.';
+comment on function app.ids_of is
+  'One id or several, but never none: therapist_id or therapist_ids, client_id or client_ids.';
 
 create function app.find_service(organization uuid, code text)
 returns public.services

@@ -93,6 +93,10 @@ declare
 begin
   if wanted.kind not in ('billable', 'schedule_only') then
     perform app.refuse_field('kind', 'unknown', 'Must be billable or schedule_only.');
+  elsif wanted.starts_on < '1900-01-01' then
+    perform app.refuse_field('starts_on', 'out_of_range', 'Must be of the years 1900 to 9999.');
+  elsif wanted.ends_on > '9999-12-31' then
+    perform app.refuse_field('ends_on', 'out_of_range', 'Must be of the years 1900 to 9999.');
   elsif wanted.ends_on < wanted.starts_on then
     perform app.refuse_field('ends_on', 'before_start', 'Must not be before starts_on.');
   elsif wanted.kind = 'billable' and wanted.units is null then
@@ -160,24 +164,20 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = covering.organization_id);
-  starts timestamptz := covering.starts_on::timestamp at time zone zone;
-  ends timestamptz := (covering.ends_on + 1)::timestamp at time zone zone;
   booked uuid[] := array(
-    select session.id
-    from public.sessions session
-    where session.client_id = covering.client_id and session.start_time >= starts and session.start_time < ends
-    union all
-    select hold.id
-    from public.session_holds hold
-    where hold.organization_id = covering.organization_id and hold.client_id = covering.client_id and hold.status = 'held'
-      and hold.start_time >= starts and hold.start_time < ends);
+    select unnest(app.booked_between(covering.organization_id, covering.client_id, covering.starts_on, covering.ends_on))
+    union
+    -- Also what it may not cover any more.
+    select entry.booking_id
+    from public.authorization_entries entry
+    where entry.organization_id = covering.organization_id and entry.authorization_id = covering.id);
 begin
-  perform app.follow_units(booked, booked);
+  perform app.follow_units(booked, booked, anew => true);
 end
 $$;
 comment on function app.draw_what_is_booked is
-  'What was booked before the authorization was entered draws on it, by start: what is beyond it is counted as overridden.';
+  'What was booked before the authorization was entered or changed draws on it, by start: what is beyond it is counted as '
+  'overridden, what it covers no more draws nothing of it.';
 
 create function app.save_authorization(organization uuid, request jsonb)
 returns jsonb

@@ -79,7 +79,7 @@ begin
       where (restated.units, restated.modifiers) is distinct from (line.units, line.modifiers)
     )
     select
-      session.id, session.client_id, (charge.it).payer_id, session.therapist_id, draw.authorization_id,
+      session.id, session.client_id, (charge.it).payer_id, session.therapist_id, covering.id,
       (charge.it).place_of_service, (charge.it).service_date, (charge.it).cpt_code, (charge.it).modifiers, (charge.it).units,
       rate.unit_cents,
       case
@@ -87,10 +87,11 @@ begin
         when session.status <> 'completed' or charge.it is null then 'not_completed'
         when (charge.it).units = 0 then 'no_units'
         when (charge.it).payer_id is null then 'no_payer'
-        when (charge.it).place_of_service is null then 'no_place_of_service'
+        -- Booked as any two digits.
+        when place.code is null then 'no_place_of_service'
         when '{code_not_in_force,code_not_for_credential}'::text[] && (charge.it).warnings then 'code_not_billable'
         when (charge.it).mue_limit is not null and (charge.it).overridden_at is null then 'mue_not_overridden'
-        when draw.authorization_id is null and payer.requires_authorization then 'no_authorization'
+        when covering.id is null and payer.requires_authorization then 'no_authorization'
         when draw.overridden_units > 0 and not accepts_overdrawn then 'overdrawn'
         when rate.unit_cents is null then 'no_rate'
         when (coalesce(profile.requires_signature, true) or rule.requires_cosignature) and not exists (
@@ -115,8 +116,11 @@ begin
     from public.sessions session
     left join charge on (charge.it).session_id = session.id
     left join public.payers payer on payer.organization_id = organization and payer.id = (charge.it).payer_id
+    left join public.places_of_service place on place.code = (charge.it).place_of_service
     cross join app.billing_profile(organization, clock_timestamp()) profile
     left join app.current_draws(session_ids) draw on draw.booking_id = session.id
+    -- A claim names no other payer's.
+    left join public.authorizations covering on covering.id = draw.authorization_id and covering.payer_id = (charge.it).payer_id
     cross join lateral (select app.rate_of(organization, (charge.it).payer_id, charge.it) as unit_cents) rate
     cross join lateral app.payer_rule(
       organization, (charge.it).payer_id, (charge.it).cpt_code, (charge.it).service_date) rule
@@ -145,7 +149,7 @@ begin
     ('not_completed', 'Only what took place is billed.'),
     ('no_units', 'It comes to no unit.'),
     ('no_payer', 'Nobody covered the client that day.'),
-    ('no_place_of_service', 'It says no place of service.'),
+    ('no_place_of_service', 'It says no place of service, or one that claims do not know.'),
     ('code_not_billable', 'The code was not in force that day, or asks for a higher credential.'),
     ('mue_not_overridden', 'It exceeds the limit of units: record why (override_mue).'),
     ('no_authorization', 'The payer asks for an authorization.'),

@@ -1,6 +1,6 @@
 -- Editing a series: what public.update_series makes of its sessions, whom it lets, and what it leaves alone.
 begin;
-select plan(89);
+select plan(90);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 
@@ -413,6 +413,10 @@ select is(
 select is(
   tests.refusal(public.hold_sessions(tests.hold_request('north', array['10:00']) || tests.days('04:00', array[60]) || '{"recurrence": {"rule": "Jo is away"}}')),
   'validation_failed recurrence.rule invalid_format', 'nor does a series begin with what is no rule');
+select is(
+  public.hold_sessions(tests.hold_request('north', array['10:00']) || tests.days('04:00', array[60])
+    || '{"recurrence": {"rule": "FREQ=WEEKLY;COUNT=1", "exdates": ["infinity"]}}') #>> '{problem,reason}',
+  'session_series_time_finite', 'or leave out what is no time');
 
 -- acting as Rosa
 select tests.authenticate_as(tests.id('north rosa login'));

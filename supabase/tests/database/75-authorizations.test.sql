@@ -1,6 +1,6 @@
 -- Authorizations: what may be booked, what is drawn, and who is asked.
 begin;
-select plan(50);
+select plan(63);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.payers (id, organization_id, name, requires_authorization, no_show_uses_units) values
@@ -100,6 +100,8 @@ from (values
   ('{"cpt_codes": ["00000"]}', 'validation_failed cpt_codes unknown', 'and a code that is none'),
   ('{"cpt_codes": ["97151", "97151"]}', 'validation_failed cpt_codes duplicate', 'and a code twice'),
   ('{"cpt_codes": ["97151"], "ends_on": "2001-01-01"}', 'validation_failed ends_on before_start', 'and an end before the start'),
+  ('{"cpt_codes": ["97151"], "starts_on": "0044-03-15 BC"}', 'validation_failed starts_on out_of_range', 'and a start that no reader could read'),
+  ('{"cpt_codes": ["97151"], "ends_on": "infinity"}', 'validation_failed ends_on out_of_range', 'and no end'),
   ('{"cpt_codes": ["97151"], "authorization_number": ""}', 'validation_failed authorization_number size', 'and a number without characters')
 ) given (changes, refusal, title);
 select is(tests.save('bad', jsonb_build_object('payer_id', tests.id('abroad'))), 'not_found', 'another clinic''s payer is not found');
@@ -164,6 +166,50 @@ select is(
   tests.call_as('north scheduler login', 'close_authorization', jsonb_build_object('authorization_id', tests.id('birch'))) #>> '{data,status}',
   'closed', 'an authorization is closed');
 select is(tests.book('strict', '09:00', 3, '{"client": "north birch"}'), 'authorization_missing missing', 'and answers for nothing any more');
+
+-- What changes after the booking
+
+insert into public.client_coverages (id, organization_id, client_id, payer_id, starts_on)
+values (tests.id('covered'), tests.id('north'), tests.id('north cedar'), tests.id('payer'), current_date - 400);
+select tests.add_session('kept', 'north', '09:00', '{"therapist": "north theo", "client": "north cedar", "length": "2 hours"}');
+select is(
+  tests.save('typed', jsonb_build_object('client_id', tests.id('north cedar'), 'cpt_codes', '["97153"]'::jsonb, 'units', 3)), '0 over 5',
+  'a number is typed wrong');
+select is(
+  tests.save('typed', jsonb_build_object('authorization_id', tests.id('typed'), 'low_balance_percent', 5)), '0 over 5', 'what is beyond stays beyond');
+select is(
+  tests.save('typed', jsonb_build_object('authorization_id', tests.id('typed'), 'units', 30)), '22',
+  'put right, it is as if it had been right: nothing is beyond any more');
+select is(
+  tests.save('typed', jsonb_build_object('authorization_id', tests.id('typed'), 'ends_on', current_date + 10)), '30',
+  'what an authorization covers no more draws nothing of it');
+select is(
+  tests.save('typed', jsonb_build_object('authorization_id', tests.id('typed'), 'ends_on', current_date + 100)), '22', 'until it does again');
+select is(
+  tests.save('next payer', jsonb_build_object(
+    'client_id', tests.id('north cedar'), 'payer_id', tests.id('strict'), 'cpt_codes', '["97153"]'::jsonb)), '20',
+  'the next payer authorizes before it covers');
+update public.client_coverages set ends_on = current_date + 5 where id = tests.id('covered');
+select is(tests.balances('typed'), '0 0 0 0', 'who does not cover the day any more authorizes nothing of it');
+insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
+values (tests.id('north'), tests.id('north cedar'), tests.id('strict'), current_date + 6);
+select is(
+  array[tests.balances('typed'), tests.balances('next payer')], array['0 0 0 0', '0 8 0 0'],
+  'a session draws on the authorization of who covers its day by now');
+select tests.save('typed', jsonb_build_object('authorization_id', tests.id('typed'), 'units', 20));
+select tests.save('next payer', jsonb_build_object('authorization_id', tests.id('next payer'), 'low_balance_percent', 5));
+select is((select count(*)::integer from public.authorization_entries where booking_id = tests.id('kept')), 6, 'a second look enters nothing');
+update public.sessions set status = 'completed', actual_start_time = start_time, actual_end_time = end_time where id = tests.id('kept');
+update public.client_coverages set starts_on = current_date + 60 where client_id = tests.id('north cedar') and payer_id = tests.id('strict');
+update public.client_coverages set ends_on = current_date + 59 where id = tests.id('covered');
+select is(
+  array[tests.balances('typed'), tests.balances('next payer')], array['0 0 0 0', '0 0 8 0'],
+  'what was delivered stays with who is charged for it');
+select tests.save('typed', jsonb_build_object('authorization_id', tests.id('typed'), 'low_balance_percent', 6));
+select is(
+  (select array[tests.balances('typed'), it.payer_id::text, it.authorization_id::text]
+    from app.billing_candidates(tests.id('north'), array[tests.id('kept')], false, null) it),
+  array['0 0 8 0', tests.id('strict')::text, null], 'a claim names no other payer''s authorization');
 
 select throws_ok(
   'delete from public.authorization_entries where booking_id = tests.id(''one'')', '23514', null, 'an entry is not taken back');

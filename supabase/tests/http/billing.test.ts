@@ -123,16 +123,18 @@ describe("attaching", () => {
   it("refuses all when one cannot be billed, and says which and why", async () => {
     const good = await deliver(clinic, { daysAgo, hour: 8 });
     const placeless = await deliver(clinic, { daysAgo, hour: 10, place: null });
+    const nowhere = await deliver(clinic, { daysAgo, hour: 18, place: "98" });
     const short = await deliver(clinic, { daysAgo, hour: 12, minutes: 7 });
     const missed = await deliver(clinic, { daysAgo, hour: 14 });
     await sql`update public.sessions set status = 'no_show', actual_start_time = null, actual_end_time = null, corrected_at = now() where id = ${missed}`;
     const unpaid = await deliver(clinic, { daysAgo, hour: 16, client: clinic.unassigned });
     const answer = await refusal(
-      attachSessions(app, { sessionIds: [good, placeless, short, missed, unpaid] }),
+      attachSessions(app, { sessionIds: [good, placeless, nowhere, short, missed, unpaid] }),
     );
     expect(new Set(answer as string[])).toEqual(
       new Set([
         `sessions.${placeless} no_place_of_service`,
+        `sessions.${nowhere} no_place_of_service`,
         `sessions.${short} no_units`,
         `sessions.${missed} not_completed`,
         `sessions.${unpaid} no_payer`,
