@@ -2,6 +2,7 @@
 // and unaltered copy leaves nothing behind.
 
 import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -128,6 +129,17 @@ describe("a backup", () => {
 
   it("is not mixed with another one", async () => {
     await expect(dump(from, backup)).rejects.toMatchObject({ code: "folder_not_empty" });
+  });
+
+  it("that fails halfway leaves no file", async () => {
+    const folder = join(parent, "half");
+    const seen: number[] = [];
+    const fail = () => {
+      seen.push(readdirSync(folder).length);
+      if (seen.length === 2) throw new Error("no space");
+    };
+    await expect(dump(from, folder, fail)).rejects.toThrow("no space");
+    expect([seen, readdirSync(folder)]).toEqual([[1, 2], []]);
   });
 });
 

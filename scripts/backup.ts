@@ -50,7 +50,13 @@ async function withDatabase(remote: Remote, work: (sql: Sql) => Promise<number>)
   try {
     return await work(sql);
   } catch (error) {
-    throw error instanceof BackupError ? error : connectionError(error, remote);
+    if (error instanceof BackupError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    // Of the folder, and not of the connection.
+    if (/^(EACCES|EDQUOT|EEXIST|EISDIR|ENOSPC|ENOTDIR|EPERM|EROFS)$/.test(code ?? "")) {
+      throw new BackupError("folder_unusable", `The folder cannot be written: ${message}.`);
+    }
+    throw connectionError(error, remote);
   } finally {
     await sql.end({ timeout: 5 });
   }

@@ -1,6 +1,6 @@
 // `npm run bench`: measures on temporary stacks and prints tables; a run of the full size keeps docs/benchmarks.* as well.
 
-import { parseArgs } from "node:util";
+import { argumentsOf } from "./arguments.ts";
 import { benchmarkOf, type Name, names } from "./bench/all.ts";
 import type { Size } from "./bench/benchmark.ts";
 import { progress } from "./bench/harness.ts";
@@ -50,7 +50,7 @@ interface Wanted {
 }
 
 function readArguments(): Wanted | undefined {
-  const { positionals, values } = parseArgs({
+  const { positionals, values } = argumentsOf(usage, {
     allowPositionals: true,
     options: {
       rows: { type: "string" },

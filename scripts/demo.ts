@@ -6,7 +6,10 @@ import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import { formatInTimeZone } from "date-fns-tz";
 import ws from "ws";
 import { localToInstant, offsetMinutes } from "../src/lib/timezone.ts";
+import { argumentsOf } from "./arguments.ts";
 import { type Stack, startStack } from "./stack/index.ts";
+
+argumentsOf("Usage: npm run demo. Tells the main job on a stack of its own.\n", {});
 
 const timeZone = "America/Los_Angeles";
 const rosa = { id: "c0000000-0000-4000-8000-000000000001", email: "rosa@willowcreek.example" };

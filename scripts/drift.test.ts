@@ -174,7 +174,7 @@ describe("npm run drift", () => {
     const messages = [
       `drift: Cannot read ${nowhere}/postgres as postgres: nothing listens there. (ECONNREFUSED)`,
       `drift: Cannot read 127.0.0.1:${port}/postgres as postgres: the password is wrong. (28P01)`,
-      "drift: --remote is not a URL like postgres://",
+      "drift: the database's address is not a URL like postgres://",
       "drift: there is an argument too many, or one without its value.",
       "drift: --remote is missing.",
     ];
@@ -185,6 +185,13 @@ describe("npm run drift", () => {
     }
     expect(JSON.parse(failures[0]?.stdout ?? "").error.code).toBe("ECONNREFUSED");
   });
+
+  it.each(["postgres://someone:100%@db.example/postgres", "http://db.example", "db.example", ""])(
+    "says of the address %j that it is none",
+    (address) => {
+      expect(() => parseRemote(address)).toThrow(/^the database's address is not a URL like (?!.*100)/);
+    },
+  );
 
   it("keeps the password out of what it has no sentence for", () => {
     const remote = parseRemote("postgres://someone:a%2Fb-secret@db.example/postgres");

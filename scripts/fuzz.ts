@@ -1,15 +1,17 @@
 // `npm run fuzz`: sends hostile requests to every Edge Function and every RPC, on a stack of its own, and says what broke.
-//
-//   npm run fuzz -- [--cases 100000] [--seed 1] [--only <function or RPC>] [--json]
-//
-// Exit code 0: nothing was found, 1: something was, 2: it could not go on. What is found names the seed's case, ready to be sent again.
+// What is found names the seed's case, ready to be sent again.
 
-import { parseArgs } from "node:util";
+import { argumentsOf } from "./arguments.ts";
 import { fuzz } from "./fuzz/run.ts";
 import { startFuzzStack } from "./fuzz/stack.ts";
 import type { Tally } from "./fuzz/tally.ts";
 
-const { values } = parseArgs({
+const usage = `Usage: npm run fuzz -- [--cases 10000] [--seed 1] [--only <function or RPC>] [--json]
+
+Exit code 0: nothing was found; 1: something was; 2: wrong usage, or it could not go on.
+`;
+
+const { values } = argumentsOf(usage, {
   options: {
     cases: { type: "string", default: "10000" },
     seed: { type: "string", default: "1" },
@@ -19,7 +21,7 @@ const { values } = parseArgs({
 });
 const [cases, seed] = [Number(values.cases), Number(values.seed)];
 if (!(Number.isSafeInteger(cases) && cases > 0 && Number.isSafeInteger(seed))) {
-  process.stderr.write("fuzz: --cases and --seed take whole numbers\n");
+  process.stderr.write(`--cases and --seed take whole numbers.\n\n${usage}`);
   process.exit(2);
 }
 
@@ -29,8 +31,13 @@ try {
   const tally = await fuzz(stack, { cases, seed, only: values.only }, (line) =>
     process.stderr.write(`${line}\n`),
   );
-  process.stdout.write(values.json ? `${JSON.stringify(reportOf(tally), null, 2)}\n` : textOf(tally));
-  process.exitCode = tally.findings.length > 0 ? 1 : 0;
+  if (tally.cases > 0) {
+    process.stdout.write(values.json ? `${JSON.stringify(reportOf(tally), null, 2)}\n` : textOf(tally));
+    process.exitCode = tally.findings.length > 0 ? 1 : 0;
+  } else {
+    process.stderr.write(`fuzz: there is no function or RPC ${values.only}.\n`);
+    process.exitCode = 2;
+  }
 } catch (error) {
   // Said before anything is stopped: what still works then fails of that.
   process.stderr.write(`fuzz: ${error instanceof Error ? error.stack : error}\n`);

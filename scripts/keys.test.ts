@@ -83,7 +83,7 @@ describe("npm run keys", () => {
     [["rotate"], 2],
     [["admit"], 2],
     [["generate", "more"], 2],
-    [["rotate", "--db", "postgres://somebody:hunter2@127.0.0.1:1/postgres"], 1],
+    [["rotate", "--db", "postgres://somebody:hunter2@127.0.0.1:1/postgres"], 2],
   ])("%j ends with %i, and says neither key nor password", async (args, code) => {
     const found = await run(args, first);
     expect(found.code).toBe(code);
@@ -96,7 +96,11 @@ describe("npm run keys", () => {
     "takes nothing to the database with the secret %j",
     async (secret) => {
       for (const command of ["rotate", "admit"]) {
-        expect((await run([command, "--db", stack.databaseUrl], secret)).code).toBe(1);
+        const { code, stderr } = await run([command, "--db", stack.databaseUrl], secret);
+        expect([code, stderr]).toEqual([
+          2,
+          expect.stringMatching(/^keys: HOLDFAST_NOTE_KEYS is not .+ \(note_keys\)\n$/),
+        ]);
       }
       expect(await wrappedBy(first)).toBe(HOW_MANY);
     },

@@ -1,11 +1,7 @@
 // `npm run keys`: the master keys of the notes, which the secret HOLDFAST_NOTE_KEYS of the functions holds.
 //
-//   npm run keys -- generate               a value for the secret: what HOLDFAST_NOTE_KEYS has, and a new key as the current one
-//   npm run keys -- admit --db <url>       tells the database by which keys the functions prove what they save; before they are set
-//   npm run keys -- rotate --db <url>      re-wraps every client's key by the current one; never touches a note
-//
-// All take the secret's value from the environment, so that no key stands in a list of processes. Rotating stops and goes
-// on where it was: what is done is seen by the rows.
+// All its commands take the secret's value from the environment, so that no key stands in a list of processes. Rotating stops and
+// goes on where it was: what is done is seen by the rows.
 
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
@@ -14,18 +10,28 @@ import { parseArgs } from "node:util";
 import postgres, { type Sql } from "postgres";
 import {
   type MasterKeys,
+  NoteKeysError,
   readMasterKeys,
   UnreadableError,
   unwrapKey,
   wrapKey,
 } from "../supabase/functions/_shared/note-crypto.ts";
 import { proofKey } from "../supabase/functions/_shared/note-proof.ts";
+import { connectionError, parseRemote, type Remote, RemoteError } from "./remote.ts";
 
 const BATCH = 200;
 
-const usage = `usage: HOLDFAST_NOTE_KEYS=<value> npm run keys -- generate
-       HOLDFAST_NOTE_KEYS=<value> npm run keys -- admit --db <url>
-       HOLDFAST_NOTE_KEYS=<value> npm run keys -- rotate --db <url>
+const usage = `Usage: HOLDFAST_NOTE_KEYS=<value> npm run keys -- <command> [--db <postgres url>]
+
+Commands
+  generate   print a value for the secret: what HOLDFAST_NOTE_KEYS has, if it is set, and a new key as the current one
+  admit      tell the database by which keys the functions prove what they save; before the secret is set
+  rotate     re-wrap every client's key by the current one; never touches a note
+
+Options
+  --db       admit, rotate: postgres://user@host:5432/postgres, with the password in it or in the environment as PGPASSWORD
+
+Exit code 0: done; 1: a key does not open; 2: wrong usage, no keys, or no connection.
 `;
 
 /** A value of HOLDFAST_NOTE_KEYS with a new key as the current one, beside those that `secret` has. */
@@ -114,62 +120,91 @@ async function rewrapBatch(
   return { seen: rows.length, rewrapped: done.length };
 }
 
-async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: { db: { type: "string" } },
-  });
-  const secret = process.env.HOLDFAST_NOTE_KEYS;
-  const [command, ...others] = positionals;
-  if (command === "generate" && others.length === 0 && values.db === undefined) {
-    process.stdout.write(`${generateKeys(secret)}\n`);
-  } else if (command === "admit" && others.length === 0 && values.db !== undefined) {
-    await admit(values.db, readMasterKeys(secret));
-  } else if (command === "rotate" && others.length === 0 && values.db !== undefined) {
-    await rotate(values.db, readMasterKeys(secret));
-  } else {
-    process.stderr.write(usage);
-    process.exitCode = 2;
-  }
-}
-
-async function withDatabase(url: string, work: (sql: Sql) => Promise<void>): Promise<void> {
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
+async function main(): Promise<number> {
   try {
-    await work(sql);
-  } finally {
-    await sql.end();
+    return await run();
+  } catch (error) {
+    const { code, message } =
+      error instanceof RemoteError ? error : new RemoteError("unexpected", String(error));
+    process.stderr.write(`keys: ${message} (${code})\n`);
+    return 2;
   }
 }
 
-function admit(url: string, masters: MasterKeys): Promise<void> {
-  return withDatabase(url, async (sql) => {
-    await admitKeys(sql, masters);
-    process.stdout.write(
-      `Notes are taken from functions that have ${[...masters.keys.keys()].join(", ")}.\n`,
-    );
-  });
+async function run(): Promise<number> {
+  const { positionals, values } = parseOptions();
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const [command = "", ...others] = positionals;
+  if (others.length > 0 || !["generate", "admit", "rotate"].includes(command)) {
+    throw misuse("one command is asked for: generate, admit or rotate.");
+  }
+  const secret = process.env.HOLDFAST_NOTE_KEYS;
+  if (command === "generate") {
+    if (values.db !== undefined) throw misuse("generate asks no database.");
+    process.stdout.write(`${withKeys(() => generateKeys(secret))}\n`);
+    return 0;
+  }
+  if (!values.db) throw misuse("--db is missing.");
+  const remote = parseRemote(values.db);
+  const masters = withKeys(() => readMasterKeys(secret));
+  return withDatabase(remote, (sql) => (command === "admit" ? admit(sql, masters) : rotate(sql, masters)));
 }
 
-function rotate(url: string, masters: MasterKeys): Promise<void> {
-  return withDatabase(url, async (sql) => {
-    const report = (count: number) =>
-      process.stdout.write(`${count} keys are wrapped by ${masters.current}\n`);
-    const { rewrapped, unreadable } = await rotateKeys(sql, masters, report);
-    process.stdout.write(`Done: ${rewrapped} re-wrapped.\n`);
-    if (unreadable.length > 0) {
-      process.stderr.write(`${unreadable.length} keys do not open:\n${unreadable.join("\n")}\n`);
-      process.exitCode = 1;
-    }
-  });
+/** What reads the environment's keys, and says of bad ones no more than that. */
+function withKeys<Result>(read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof NoteKeysError) throw new RemoteError("note_keys", `${error.message}.`);
+    throw error;
+  }
+}
+
+async function withDatabase(remote: Remote, work: (sql: Sql) => Promise<number>): Promise<number> {
+  const sql = postgres(remote.url, { max: 1, connect_timeout: 15, onnotice: () => {} });
+  try {
+    return await work(sql);
+  } catch (error) {
+    throw connectionError(error, remote);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+async function admit(sql: Sql, masters: MasterKeys): Promise<number> {
+  await admitKeys(sql, masters);
+  process.stdout.write(`Notes are taken from functions that have ${[...masters.keys.keys()].join(", ")}.\n`);
+  return 0;
+}
+
+async function rotate(sql: Sql, masters: MasterKeys): Promise<number> {
+  const report = (count: number) => process.stdout.write(`${count} keys are wrapped by ${masters.current}\n`);
+  const { rewrapped, unreadable } = await rotateKeys(sql, masters, report);
+  process.stdout.write(`Done: ${rewrapped} re-wrapped.\n`);
+  if (unreadable.length === 0) return 0;
+  process.stderr.write(`${unreadable.length} keys do not open:\n${unreadable.join("\n")}\n`);
+  return 1;
+}
+
+function parseOptions() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { db: { type: "string" }, help: { type: "boolean", default: false } },
+    });
+  } catch {
+    // What parseArgs says repeats the argument, which may be the URL with its password.
+    throw misuse("there is an unknown option, or one without its value.");
+  }
+}
+
+function misuse(what: string): RemoteError {
+  return new RemoteError("usage", `${what}\n\n${usage}`);
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  await main().catch((error: unknown) => {
-    // The database's error may quote a row.
-    process.stderr.write(
-      `keys: ${error instanceof Error ? `${error.name}: ${(error as { code?: string }).code ?? error.message}` : "failed"}\n`,
-    );
-    process.exitCode = 1;
-  });
+  process.exitCode = await main();
 }

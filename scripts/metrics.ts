@@ -8,6 +8,8 @@ import { connectionError, parseRemote, type Remote, RemoteError } from "./remote
 const usage = `Usage: npm run metrics -- --remote <postgres url>
 
   --remote   postgres://postgres@host:5432/postgres, with the password in it or in the environment as PGPASSWORD
+
+Exit code 0: printed; 2: wrong usage or no connection.
 `;
 
 interface Metric {
@@ -20,7 +22,8 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   try {
-    process.stdout.write(inPrometheusText(await readMetrics(parseCommand())));
+    const remote = parseCommand();
+    process.stdout.write(remote ? inPrometheusText(await readMetrics(remote)) : usage);
     return 0;
   } catch (error) {
     const { code, message } =
@@ -30,15 +33,22 @@ async function main(): Promise<number> {
   }
 }
 
-function parseCommand(): Remote {
+/** Undefined: help is asked for. */
+function parseCommand(): Remote | undefined {
+  const { remote, help } = parseOptions();
+  if (help) return undefined;
+  if (!remote) throw new RemoteError("usage", `--remote is missing.\n\n${usage}`);
+  return parseRemote(remote);
+}
+
+function parseOptions() {
   try {
-    const { remote } = parseArgs({ options: { remote: { type: "string" } } }).values;
-    if (remote) return parseRemote(remote);
-  } catch (error) {
-    if (error instanceof RemoteError) throw error;
+    return parseArgs({ options: { remote: { type: "string" }, help: { type: "boolean", default: false } } })
+      .values;
+  } catch {
     // What parseArgs says repeats the argument, which may be the URL with its password.
+    throw new RemoteError("usage", `there is an argument too many, or one without its value.\n\n${usage}`);
   }
-  throw new RemoteError("usage", usage);
 }
 
 async function readMetrics(remote: Remote): Promise<Metric[]> {

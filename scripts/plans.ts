@@ -1,15 +1,16 @@
 // `npm run plans`: the tests of plans at the size of a large network, without anything that is made dear. Keeps docs/plans.md.
 
 import { readFile, rm, writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { startVitest } from "vitest/node";
+import { argumentsOf } from "./arguments.ts";
 import { replaceBlock } from "./bench/page.ts";
 import { describe } from "./plans/report.ts";
 
-const { values } = parseArgs({ options: { rows: { type: "string", default: "1000000" } } });
+const usage = "Usage: npm run plans -- [--rows 1000000], 50000 at least. Writes docs/plans.md.\n";
+const { values } = argumentsOf(usage, { options: { rows: { type: "string", default: "1000000" } } });
 const rows = Number(values.rows);
 if (!Number.isInteger(rows) || rows < 50_000) {
-  process.stderr.write("usage: npm run plans -- [--rows 1000000]\n");
+  process.stderr.write(usage);
   process.exit(2);
 }
 const report = new URL(`../node_modules/.plans-${process.pid}.json`, import.meta.url);

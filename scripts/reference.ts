@@ -29,7 +29,12 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   try {
-    const { path, remote, dryRun } = await parseCommand();
+    const command = await parseCommand();
+    if (!command) {
+      process.stdout.write(usage);
+      return 0;
+    }
+    const { path, remote, dryRun } = command;
     const file = readReference(await contentOf(path));
     if (Array.isArray(file)) {
       for (const { line, column, message } of file) {
@@ -92,8 +97,10 @@ async function contentOf(path: string): Promise<string> {
   }
 }
 
-async function parseCommand(): Promise<{ path: string; remote: Remote; dryRun: boolean }> {
+/** Undefined: help is asked for. */
+async function parseCommand(): Promise<{ path: string; remote: Remote; dryRun: boolean } | undefined> {
   const { values, positionals } = parseOptions();
+  if (values.help) return undefined;
   const [command, path] = positionals;
   if (command !== "load" || path === undefined || positionals.length !== 2) {
     throw misuse("load and a file are asked for.");
@@ -110,7 +117,7 @@ function parseOptions() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { remote: { type: "string" }, local: flag, "dry-run": flag },
+      options: { remote: { type: "string" }, local: flag, "dry-run": flag, help: flag },
     });
   } catch {
     // What parseArgs says repeats the argument, which may be the URL with its password.

@@ -22,15 +22,20 @@ export interface Remote {
 /** Checks a Postgres URL. Throws a RemoteError that does not repeat it. */
 export function parseRemote(text: string): Remote {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !["postgres:", "postgresql:"].includes(url.protocol) || url.hostname === "") {
+  if (
+    !url ||
+    !["postgres:", "postgresql:"].includes(url.protocol) ||
+    url.hostname === "" ||
+    !isDecodable(url)
+  ) {
     throw new RemoteError(
       "usage",
-      "--remote is not a URL like postgres://user:password@host:5432/postgres; " +
-        "characters such as @ / : # in a password are written percent-encoded.",
+      "the database's address is not a URL like postgres://user:password@host:5432/postgres; " +
+        "characters such as @ / : # % in a password are written percent-encoded.",
     );
   }
-  const user = url.username === "" ? "" : ` as ${decoded(url.username)}`;
-  const database = decoded(url.pathname.slice(1)) || "postgres";
+  const user = url.username === "" ? "" : ` as ${decodeURIComponent(url.username)}`;
+  const database = decodeURIComponent(url.pathname.slice(1)) || "postgres";
   return { url: text, label: `${url.hostname}:${url.port || "5432"}/${database}${user}` };
 }
 
@@ -61,14 +66,15 @@ const reasons: Record<string, string> = {
 function withoutPassword(message: string, url: string): string {
   const { password } = new URL(url);
   if (password === "") return message;
-  return message.replaceAll(password, "***").replaceAll(decoded(password), "***");
+  return message.replaceAll(password, "***").replaceAll(decodeURIComponent(password), "***");
 }
 
-/** A stray % is not worth failing for: the driver will say what it thinks of it. */
-function decoded(text: string): string {
+/** A stray % in it ends the driver. */
+function isDecodable({ username, password, pathname }: URL): boolean {
   try {
-    return decodeURIComponent(text);
+    decodeURIComponent(username + password + pathname);
+    return true;
   } catch {
-    return text;
+    return false;
   }
 }

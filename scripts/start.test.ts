@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,9 +35,9 @@ interface Run {
   exit: Promise<number | null>;
 }
 
-function command(script: "start" | "reset", changes: NodeJS.ProcessEnv = {}): Run {
+function command(script: "start" | "reset", changes: NodeJS.ProcessEnv = {}, args: string[] = []): Run {
   const path = fileURLToPath(new URL(`${script}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", path], { env: { ...env, ...changes } });
+  const child = spawn(process.execPath, ["--import", "tsx", path, ...args], { env: { ...env, ...changes } });
   running.add(child);
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (text += chunk));
@@ -114,5 +114,28 @@ describe("npm start and npm run reset", () => {
     const fourth = await start();
     expect(await organizations(fourth.databaseUrl)).toEqual(["Willow Creek ABA"]);
     await stop(fourth);
+  });
+
+  it("touch no folder that is not theirs, do nothing for an argument, and take no port that is none", async () => {
+    const folder = join(dataDir, "..", "home");
+    await mkdir(folder);
+    await writeFile(join(folder, "thesis.txt"), "");
+    const home = { HOLDFAST_DATA_DIR: folder };
+    const runs = [
+      command("reset", home),
+      command("start", home),
+      command("reset", {}, ["--help"]),
+      command("reset", {}, ["--hard"]),
+      command("start", { HOLDFAST_API_PORT: "70000" }),
+    ];
+    const ends = await Promise.all(runs.map(async (run) => [await run.exit, run.output()]));
+    expect(ends).toEqual([
+      [1, expect.stringMatching(/^Not removed: .*home has files that npm start did not put there/)],
+      [1, expect.stringMatching(/home has files that npm start did not put there/)],
+      [0, expect.stringMatching(/^Usage: npm run reset/)],
+      [2, expect.stringMatching(/^Unknown option '--hard'\n\nUsage: npm run reset/)],
+      [1, "HOLDFAST_API_PORT is no port: a whole number from 1 to 65535.\n"],
+    ]);
+    expect(await readdir(folder)).toEqual(["thesis.txt"]);
   });
 });

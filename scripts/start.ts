@@ -2,12 +2,13 @@
 // `npm run reset`. Progress goes to stderr, what one wants to copy goes to stdout.
 
 import postgres from "postgres";
+import { argumentsOf } from "./arguments.ts";
 import { type PageServer, servePage } from "./page/server.ts";
 import { type Stack, startStack } from "./stack/index.ts";
 import { persistentDataDir } from "./stack/paths.ts";
 import { isPortFree, portHolder } from "./stack/ports.ts";
 import { clusterName } from "./stack/postgres.ts";
-import { inUse, stackHealth } from "./stack/state.ts";
+import { inUse, isForeign, stackHealth } from "./stack/state.ts";
 
 // Those of `supabase start`, so that an app's settings serve both; the environment may name others.
 const ports = {
@@ -15,6 +16,11 @@ const ports = {
   db: Number(process.env.HOLDFAST_DB_PORT ?? 54322),
 };
 const pagePort = Number(process.env.HOLDFAST_PAGE_PORT ?? 54323);
+
+argumentsOf(
+  "Usage: npm start. HOLDFAST_API_PORT, HOLDFAST_DB_PORT, HOLDFAST_PAGE_PORT and HOLDFAST_DATA_DIR choose where.\n",
+  {},
+);
 
 /** The password of every login in supabase/seed.sql. */
 const seedPassword = "holdfast-demo";
@@ -71,15 +77,23 @@ async function main(): Promise<void> {
 async function findObstacles(): Promise<string[]> {
   const busy = await inUse(persistentDataDir);
   if (busy) return [`Already running: ${busy}. Stop it first (Ctrl-C where it runs).`];
+  if (await isForeign(persistentDataDir)) {
+    return [
+      `${persistentDataDir} has files that npm start did not put there: HOLDFAST_DATA_DIR names an empty folder, or none yet.`,
+    ];
+  }
   const taken = await Promise.all([
-    portObstacle(ports.api, "API"),
-    portObstacle(ports.db, "database"),
-    portObstacle(pagePort, "page"),
+    portObstacle(ports.api, "API", "HOLDFAST_API_PORT"),
+    portObstacle(ports.db, "database", "HOLDFAST_DB_PORT"),
+    portObstacle(pagePort, "page", "HOLDFAST_PAGE_PORT"),
   ]);
   return taken.filter((obstacle) => obstacle !== undefined);
 }
 
-async function portObstacle(port: number, use: string): Promise<string | undefined> {
+async function portObstacle(port: number, use: string, variable: string): Promise<string | undefined> {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    return `${variable} is no port: a whole number from 1 to 65535.`;
+  }
   if (await isPortFree(port)) return undefined;
   const other = await stackHealth(`http://127.0.0.1:${port}`);
   if (other) {

@@ -1,7 +1,7 @@
 // `npm run torture`: attacks a stack of its own the way the best databases attack themselves, and prints what it survived.
 
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { argumentsOf } from "./arguments.ts";
 import { type Stack, startStack } from "./stack/index.ts";
 import { plantAll } from "./torture/plantings.ts";
 import { quartersOf } from "./torture/pulse.ts";
@@ -17,7 +17,7 @@ plants known bugs instead, one after the other, and says whether each is found. 
 bug found; 1: otherwise; 2: wrong usage.
 `;
 
-const { values } = parseArgs({
+const { values } = argumentsOf(usage, {
   options: {
     operations: { type: "string", default: "1000000" },
     faults: { type: "string", default: "500" },

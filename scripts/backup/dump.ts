@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -23,7 +23,19 @@ export async function dump(
   if ((await readdir(folder)).length > 0) {
     throw new BackupError("folder_not_empty", "The folder is not empty: a backup gets one of its own.");
   }
-  const manifest = await sql.begin("isolation level repeatable read read only", async (transaction) => {
+  try {
+    const manifest = await readAll(sql, folder, progress);
+    await writeManifest(folder, manifest);
+    return manifest;
+  } catch (error) {
+    // Half a backup is patients' records that nobody looks after.
+    for (const name of await readdir(folder)) await rm(join(folder, name));
+    throw error;
+  }
+}
+
+function readAll(sql: Sql, folder: string, progress: (line: string) => void): Promise<Manifest> {
+  return sql.begin("isolation level repeatable read read only", async (transaction) => {
     const inside = transaction as unknown as Sql;
     await plainly(inside);
     const tables: Manifest["tables"] = [];
@@ -41,9 +53,7 @@ export async function dump(
       tables,
       sequences: await findSequences(inside),
     };
-  });
-  await writeManifest(folder, manifest);
-  return manifest;
+  }) as Promise<Manifest>;
 }
 
 async function write(

@@ -125,7 +125,7 @@ function build(adminDatabaseUrl: string, keys: StackKeys, dataDir: string) {
       secret_key: keys.secretKey,
       enable_signup: true,
       enable_refresh_token_rotation: true,
-      minimum_password_length: 8,
+      minimum_password_length: 12,
       email: { enable_signup: true, enable_confirmations: false },
     },
     storage: { enabled: true, file_size_limit: "50MiB" },

@@ -5,7 +5,6 @@ import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:chil
 import { createWriteStream, existsSync } from "node:fs";
 import { chmod, chown, constants, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -179,7 +178,8 @@ async function createCluster(
   // Left over from a start that was interrupted before initdb had finished.
   await rm(cluster, { recursive: true, force: true });
   await mkdir(cluster, { recursive: true, mode: 0o700 });
-  const passwordFile = join(tmpdir(), `holdfast-initdb-${process.pid}-${Date.now()}`);
+  // Beside it: what removes the one when a start is interrupted removes the other.
+  const passwordFile = `${cluster}.password`;
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (runAs.uid !== undefined && runAs.gid !== undefined) {
     await chown(cluster, runAs.uid, runAs.gid);

@@ -1,7 +1,7 @@
 // What a data directory knows of the stack that runs on it, so that a second start, a reset and the type generator can
 // find it instead of damaging it.
 
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StackHealth } from "./gateway.ts";
 import { runningPostgresPid } from "./postgres.ts";
@@ -37,6 +37,12 @@ export async function inUse(dataDir: string): Promise<string | undefined> {
   if (stack) return `a stack runs on ${dataDir}: ${stack.url}, process ${stack.pid}`;
   const pid = await runningPostgresPid(dataDir);
   return pid ? `a Postgres runs on ${dataDir}: process ${pid}` : undefined;
+}
+
+/** Whether a folder has something in it, and no stack did that: HOLDFAST_DATA_DIR may name any. */
+export async function isForeign(dataDir: string): Promise<boolean> {
+  const names: string[] = await readdir(dataDir).catch(() => []);
+  return names.length > 0 && !names.includes("keys.json");
 }
 
 /** What answers at a URL, if it is a Holdfast stack. */

@@ -1,13 +1,12 @@
 // Mutation: drops each policy, and turns each into `true`, one at a time, and reports which changes no test notices.
 //
-//   npx tsx supabase/tests/access/mutation.ts [part of a table's name]
-//
 // On a stack of its own. Each mutant lives in the transaction of a pgTAP file, which rolls it back. 10-catalog is left
 // out on purpose: it reads the policies' text, and what is asked here is whether behaviour is tested.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
+import { argumentsOf } from "../../../scripts/arguments.ts";
 import { startStack } from "../../../scripts/stack/index.ts";
 
 interface Policy {
@@ -25,6 +24,9 @@ interface Mutant {
   statement: string;
 }
 
+const { positionals } = argumentsOf("Usage: npm run mutation -- [part of a table's name]\n", {
+  allowPositionals: true,
+});
 const folder = fileURLToPath(new URL("../database/", import.meta.url));
 const all = readdirSync(folder)
   .filter((name) => name.endsWith(".test.sql"))
@@ -49,7 +51,7 @@ try {
   }
 
   const survivors: Mutant[] = [];
-  const mutants = (await mutantsOf(db)).filter((mutant) => mutant.table.includes(process.argv[2] ?? ""));
+  const mutants = (await mutantsOf(db)).filter((mutant) => mutant.table.includes(positionals[0] ?? ""));
   for (const mutant of mutants) {
     const noticed = await noticedBy(db, mutant, alive);
     console.log(

@@ -155,6 +155,15 @@ describe("a session", () => {
   });
 });
 
+describe("config.toml", () => {
+  it("takes back nothing that operators turn on: what it declares is pushed at each release", () => {
+    const config = readFileSync(projectPath("supabase", "config.toml"), "utf8");
+    expect(config).not.toMatch(/^(enable_confirmations|\[auth\.(captcha|rate_limit|email\.smtp))/m);
+    const [, length] = config.match(/^minimum_password_length = (\d+)$/m) ?? [];
+    expect(Number(length)).toBeGreaterThanOrEqual(12);
+  });
+});
+
 describe("the trail of an account", () => {
   it("has sign-ins, ends of sessions and changes of the password, and nothing of device and address", async () => {
     const user = await createUser();
