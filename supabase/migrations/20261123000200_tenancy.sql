@@ -116,6 +116,30 @@ create trigger keep_expiry before update of expires_at on public.user_roles
   execute function app.refuse_change(
     'user_roles_revoked_for_good', 'a role that has ended stays ended, grant it anew');
 
+create function app.stamp_end()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if (select auth.uid()) is null then
+    return new;
+  end if;
+  if new.revoked_at is not null then
+    new.revoked_at := clock_timestamp();
+  end if;
+  if new.expires_at < now() and new.expires_at is distinct from old.expires_at then
+    new.expires_at := now();
+  end if;
+  return new;
+end
+$$;
+comment on function app.stamp_end is
+  'A role that somebody signed in ends, ends then: dated back, it would not be what its holder had when they read a record.';
+create trigger stamp_end before update of revoked_at, expires_at on public.user_roles
+  for each row when (old.revoked_at is null)
+  execute function app.stamp_end();
+
 create table public.role_permissions (
   role text not null references public.roles (role),
   permission text not null,
@@ -239,7 +263,8 @@ as $$
 declare
   caller uuid := app.caller();
 begin
-  return auth.jwt() ->> 'aal' = 'aal2' and exists (
+  -- Never null, which `if not` would take for yes.
+  return coalesce(auth.jwt() ->> 'aal' = 'aal2', false) and exists (
     select
     from public.user_roles membership
     where membership.user_id = caller

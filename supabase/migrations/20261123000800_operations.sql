@@ -225,64 +225,62 @@ stable
 set search_path = ''
 as $$
 declare
-  found uuid;
+  named text;
 begin
-  -- The first of these that names a row decides; that the others are of the same organization is the operation's to check.
+  -- The first of these that is named decides, whether it names a row or not: were the next one asked for an id that nobody has, the
+  -- answer would tell it from that of a row of another clinic. That the others are of the same organization is the operation's to check.
   -- Those that bookings name first and each by itself, since all of a query is made ready whatever it comes to need.
-  if request ?| '{therapist_id,therapist_ids}' then
-    found := (
-      select therapist.organization_id
-      from public.therapists therapist
-      where therapist.id = coalesce(request ->> 'therapist_id', request -> 'therapist_ids' ->> 0)::uuid);
+  named := coalesce(request ->> 'therapist_id', request -> 'therapist_ids' ->> 0);
+  if named is not null then
+    return (select therapist.organization_id from public.therapists therapist where therapist.id = named::uuid);
   end if;
-  if found is null and request ?| '{client_id,client_ids}' then
-    found := (
-      select client.organization_id
-      from public.clients client
-      where client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid);
+  named := coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0);
+  if named is not null then
+    return (select client.organization_id from public.clients client where client.id = named::uuid);
   end if;
-  if found is null and request ?| '{session_id,session_ids}' then
-    found := (
-      select session.organization_id
-      from public.sessions session
-      where session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid);
+  named := coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0);
+  if named is not null then
+    return (select session.organization_id from public.sessions session where session.id = named::uuid);
   end if;
-  if found is null and request ? 'hold_key' then
-    found := (
-      select hold.organization_id
-      from public.session_holds hold
-      where (request ->> 'hold_key')::uuid in (hold.id, hold.batch_key)
-      limit 1);
+  named := request ->> 'hold_key';
+  if named is not null then
+    return (select hold.organization_id from public.session_holds hold where named::uuid in (hold.id, hold.batch_key) limit 1);
   end if;
-  if found is not null then
-    return found;
-  end if;
-  return coalesce(
-    (select series.organization_id from public.session_series series where series.id = (request ->> 'series_id')::uuid),
-    (select slot.organization_id from public.session_groups slot where slot.id = (request ->> 'group_id')::uuid),
-    (select slot.organization_id from public.session_teams slot where slot.id = (request ->> 'team_id')::uuid),
-    (select exception.organization_id
-      from public.availability_exceptions exception
-      where exception.id = (request ->> 'exception_id')::uuid),
-    (select entry.organization_id
-      from public.waitlist_entries entry
-      where entry.id = (request ->> 'waitlist_entry_id')::uuid),
-    (select signature.organization_id
-      from public.consent_signatures signature
-      where signature.id = (request ->> 'signature_id')::uuid),
-    (select form.organization_id from public.consent_forms form where form.id = (request ->> 'form_id')::uuid),
-    (select it.organization_id from public.authorizations it where it.id = (request ->> 'authorization_id')::uuid),
-    (select it.organization_id
+  return case
+    when request ->> 'series_id' is not null
+      then (select it.organization_id from public.session_series it where it.id = (request ->> 'series_id')::uuid)
+    when request ->> 'group_id' is not null
+      then (select it.organization_id from public.session_groups it where it.id = (request ->> 'group_id')::uuid)
+    when request ->> 'team_id' is not null
+      then (select it.organization_id from public.session_teams it where it.id = (request ->> 'team_id')::uuid)
+    when request ->> 'exception_id' is not null
+      then (select it.organization_id from public.availability_exceptions it where it.id = (request ->> 'exception_id')::uuid)
+    when request ->> 'waitlist_entry_id' is not null
+      then (select it.organization_id from public.waitlist_entries it where it.id = (request ->> 'waitlist_entry_id')::uuid)
+    when request ->> 'signature_id' is not null
+      then (select it.organization_id from public.consent_signatures it where it.id = (request ->> 'signature_id')::uuid)
+    when request ->> 'form_id' is not null
+      then (select it.organization_id from public.consent_forms it where it.id = (request ->> 'form_id')::uuid)
+    when request ->> 'authorization_id' is not null
+      then (select it.organization_id from public.authorizations it where it.id = (request ->> 'authorization_id')::uuid)
+    when coalesce(request ->> 'case_id', request -> 'case_ids' ->> 0) is not null then (
+      select it.organization_id
       from public.billing_cases it
-      where it.id = coalesce(request ->> 'case_id', request -> 'case_ids' ->> 0)::uuid),
-    (select it.organization_id from public.billing_batches it where it.id = (request ->> 'batch_id')::uuid),
-    (select note.organization_id
-      from public.session_notes note
-      where note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
-    (select document.organization_id from public.documents document where document.id = (request ->> 'document_id')::uuid),
-    (select feed.organization_id from app.calendar_feeds feed where feed.id = (request ->> 'feed_id')::uuid),
-    (select alert.organization_id from public.access_alerts alert where alert.id = (request ->> 'alert_id')::uuid),
-    (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid));
+      where it.id = coalesce(request ->> 'case_id', request -> 'case_ids' ->> 0)::uuid)
+    when request ->> 'batch_id' is not null
+      then (select it.organization_id from public.billing_batches it where it.id = (request ->> 'batch_id')::uuid)
+    when coalesce(request ->> 'note_id', request ->> 'addends_note_id') is not null then (
+      select it.organization_id
+      from public.session_notes it
+      where it.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid)
+    when request ->> 'document_id' is not null
+      then (select it.organization_id from public.documents it where it.id = (request ->> 'document_id')::uuid)
+    when request ->> 'feed_id' is not null
+      then (select it.organization_id from app.calendar_feeds it where it.id = (request ->> 'feed_id')::uuid)
+    when request ->> 'alert_id' is not null
+      then (select it.organization_id from public.access_alerts it where it.id = (request ->> 'alert_id')::uuid)
+    else (select clinic.id from public.organizations clinic where clinic.id = (request ->> 'organization_id')::uuid)
+  end;
 end
 $$;
 comment on function app.target_organization is 'The organization whose rows a request is about; null when there is no such row.';
@@ -303,6 +301,9 @@ begin
       from public.session_notes note
       where note.organization_id = organization
         and note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
+    (select document.client_id
+      from public.documents document
+      where document.organization_id = organization and document.id = (request ->> 'document_id')::uuid),
     (select signature.client_id
       from public.consent_signatures signature
       where signature.organization_id = organization and signature.id = (request ->> 'signature_id')::uuid),

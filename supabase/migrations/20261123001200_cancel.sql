@@ -50,10 +50,12 @@ set search_path = ''
 as $$
 declare
   holds public.session_holds[] := array(
-    select it from public.session_holds it where hold_key in (it.id, it.batch_key));
+    select it from public.session_holds it where it.organization_id = organization and hold_key in (it.id, it.batch_key));
   outcome jsonb;
 begin
-  if holds[1].created_by is distinct from auth.uid() and not app.may_book(organization, holds[1].therapist_id) then
+  if holds = '{}' then
+    perform app.refuse('not_found', 'There is no such hold.');
+  elsif holds[1].created_by is distinct from auth.uid() and not app.may_book(organization, holds[1].therapist_id) then
     perform app.refuse('forbidden', 'You may not release this hold.');
   end if;
   perform app.lock_subjects(array(
@@ -61,7 +63,11 @@ begin
     from unnest(holds) hold
     cross join lateral (values (hold.therapist_id), (hold.client_id), (hold.room_id)) as subject (id)));
   holds := array(
-    select it from public.session_holds it where hold_key in (it.id, it.batch_key) order by it.id for update);
+    select it
+    from public.session_holds it
+    where it.organization_id = organization and hold_key in (it.id, it.batch_key)
+    order by it.id
+    for update);
   perform app.expire_holds(array(select hold.id from unnest(holds) hold));
 
   update public.session_holds hold
@@ -414,6 +420,22 @@ begin
         and app.notice_required(limits, session.therapist_id, session.client_id) is not null));
   if foreign_ids <> '{}' then
     perform app.refuse_foreign_sessions(foreign_ids, organization, limits, by_whom);
+  end if;
+  -- That nothing is left of a series is for those to know whose it is, or was.
+  if request ? 'series_id' and wanted = '{}' and not exists (
+    select
+    from (
+      select series.therapist_id, series.client_id
+      from public.session_series series
+      where series.organization_id = organization and series.id = (request ->> 'series_id')::uuid
+      union all
+      select session.therapist_id, session.client_id
+      from public.sessions session
+      where session.organization_id = organization and session.series_id = (request ->> 'series_id')::uuid
+    ) party
+    where app.notice_required(limits, party.therapist_id, party.client_id) is not null)
+  then
+    perform app.refuse('not_found', 'There is no such session.');
   end if;
   return app.cancel_found_sessions(organization, wanted, limits, by_whom, request ->> 'reason');
 end

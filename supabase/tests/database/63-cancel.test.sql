@@ -1,6 +1,6 @@
 -- Cancelling: holds by key, sessions by id, a series from a moment on; idempotent, and it says what it found.
 begin;
-select plan(32);
+select plan(37);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north rosa login'), 'therapist');
@@ -73,6 +73,14 @@ select is(
 -- acting as Theo, who did not make the hold and may not book Rosa
 select tests.authenticate_as(tests.id('north theo login'));
 select is(tests.cancel(jsonb_build_object('hold_key', tests.id('hold'))) #>> '{problem,code}', 'forbidden', 'a colleague does not release a hold');
+-- acting as an admin of South, who names a therapist of their own beside it
+select tests.authenticate_as(tests.id('south admin login'));
+select is(
+  tests.cancel(jsonb_build_object('hold_key', tests.id('hold'), 'therapist_id', tests.id('south rosa'))) #>> '{problem,code}', 'not_found',
+  'another clinic''s hold is not found, whatever is named beside it');
+select tests.clear_authentication();
+select is((select status from public.session_holds where id = tests.id('hold')), 'held', 'nor released');
+select tests.authenticate_as(tests.id('north theo login'));
 -- acting as Rosa, whose time it is
 select tests.authenticate_as(tests.id('north rosa login'));
 select is(
@@ -110,6 +118,13 @@ select results_eq(
   $$ select start_time, status from public.sessions where series_id = (tests.kept('series') #>> '{}')::uuid order by start_time $$,
   $$ values (tests.at('16:00'), 'scheduled'), (tests.at('17:00'), 'cancelled'), (tests.at('18:00'), 'cancelled') $$,
   'the sessions before that moment stay');
+select is(
+  tests.cancel(jsonb_build_object('series_id', tests.kept('series'), 'from', tests.at('20:00'))) #> '{data,cancelled}', '[]', 'of which nothing is left to cancel');
+select tests.authenticate_as(tests.id('north theo login'));
+select is(
+  tests.cancel(jsonb_build_object('series_id', tests.kept('series'), 'from', moment)) #>> '{problem,code}', 'not_found', 'a colleague is not told until when it goes')
+from unnest(array[tests.at('16:00'), tests.at('20:00')]) moment;
+select tests.authenticate_as(tests.id('north rosa login'));
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Requests that say too little or too much: a problem each, never a constraint's message with the row in it

@@ -1,7 +1,7 @@
 -- Documents: what the table and the bucket keep whoever writes, which policy lets whom put an object where, and that no
 -- policy of another bucket opens this one. Over Storage's own API: supabase/tests/http/documents-storage.test.ts.
 begin;
-select plan(41);
+select plan(42);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.create_user('parent login');
@@ -151,6 +151,14 @@ select is(pg_temp.tried('parent login'), 'no no 0 0 0 no 1', 'nor the parent, on
 update public.client_guardians set ends_on = null where user_id = tests.id('parent login');
 update public.organizations set requires_mfa = true where id = tests.id('north');
 select is(pg_temp.tried('parent login'), 'no no 0 0 0 no 1', 'nor without the second factor that the clinic asks for');
+
+-- acting as an admin of another clinic
+select tests.authenticate_as(tests.id('south admin login'));
+select public.read_document(jsonb_build_object('document_id', tests.id('stored')));
+select tests.clear_authentication();
+select is(
+  (select array_agg(client_id) from audit.events where organization_id = tests.id('north') and action = 'rpc.read_document' and decision = 'deny'),
+  array[tests.id('north birch')], 'who is refused a document is on record by whose it is');
 
 select * from finish();
 rollback;

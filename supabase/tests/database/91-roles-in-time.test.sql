@@ -1,7 +1,7 @@
 -- Roles in time: ban, revocation and expiry count in the next statement; temporary grants end by themselves; every change
 -- of who may do what is on record; nobody raises themselves.
 begin;
-select plan(35);
+select plan(37);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('noah login');
@@ -87,7 +87,13 @@ select is_empty('select id from public.clients', 'a temporary role ends by itsel
 -- acting as North's admin
 select tests.authenticate_as(tests.id('north admin login'));
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('noah login'), 'psychiatrist');
-update public.user_roles set revoked_at = now() where user_id = tests.id('noah login') and role = 'psychiatrist';
+update public.user_roles set revoked_at = '2020-01-01' where user_id = tests.id('noah login') and role = 'psychiatrist';
+select cmp_ok(
+  (select revoked_at from public.user_roles where user_id = tests.id('noah login') and role = 'psychiatrist'), '>=', now(), 'a role is not revoked back in time');
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('north scheduler login'), 'psychiatrist');
+update public.user_roles set expires_at = '2020-01-01' where user_id = tests.id('north scheduler login') and role = 'psychiatrist';
+select is(
+  (select expires_at from public.user_roles where user_id = tests.id('north scheduler login') and role = 'psychiatrist'), now(), 'nor does it expire back in time');
 select throws_ok(
   $$ update public.user_roles set revoked_at = null where user_id = tests.id('noah login') and role = 'psychiatrist' $$,
   '23514', null, 'a revocation is not taken back');

@@ -1,6 +1,6 @@
 -- Break-glass: how an operator of the platform reads a clinic's records in an emergency, and how the clinic learns of it.
 begin;
-select plan(37);
+select plan(38);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('olga login');
@@ -31,6 +31,8 @@ select is(pg_temp.seen(), 0, 'a refused break-glass shows nothing');
 -- acting as Olga without a second factor, and as others
 select tests.authenticate_as(tests.id('olga login'));
 select is(pg_temp.code(public.break_glass(tests.id('north'), 'The clinic cannot sign in')), 'forbidden', 'break-glass needs a second factor');
+select tests.authenticate_as(tests.id('olga login'), null);
+select is(pg_temp.code(public.break_glass(tests.id('north'), 'The clinic cannot sign in')), 'forbidden', 'a token that says nothing of factors has no second one');
 select tests.authenticate_as(tests.id('south admin login'), 'aal2');
 select is(pg_temp.code(public.break_glass(tests.id('north'), 'The clinic cannot sign in')), 'forbidden', 'break-glass is not for an admin of another clinic');
 select tests.keep('tries', (
@@ -76,7 +78,7 @@ select results_eq(
       and action in ('rpc.break_glass', 'access.break_glass') order by id $$,
   $$ values ('rpc.break_glass', 'deny', 'validation_failed'), ('rpc.break_glass', 'deny', 'validation_failed'), ('rpc.break_glass', 'deny', 'validation_failed'),
     ('rpc.break_glass', 'deny', 'validation_failed'), ('rpc.break_glass', 'deny', 'validation_failed'), ('rpc.break_glass', 'deny', 'validation_failed'),
-    ('rpc.break_glass', 'deny', 'forbidden'), ('rpc.break_glass', 'deny', 'forbidden'), ('access.break_glass', 'allow', null) $$,
+    ('rpc.break_glass', 'deny', 'forbidden'), ('rpc.break_glass', 'deny', 'forbidden'), ('rpc.break_glass', 'deny', 'forbidden'), ('access.break_glass', 'allow', null) $$,
   'every attempt and the access itself are on record');
 select is_empty($$ select id from audit.events where details::text ~ 'cannot sign in' $$, 'the trail does not hold the reason, which is free text');
 

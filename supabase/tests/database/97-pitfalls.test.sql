@@ -1,6 +1,6 @@
 -- The pitfalls of row-level security that the other files do not name: each a question to the catalog.
 begin;
-select plan(12);
+select plan(13);
 
 create temp view our_uniques as
 select index.indrelid, table_class.relname as table_name, index_class.relname as index_name,
@@ -90,18 +90,18 @@ insert into requests values
   ('document_id', 'a document'),
   ('client_ids', 'north birch'), ('note_id', 'a note'), ('addends_note_id', 'a note');
 -- What each operation answers to a request with the id of a row of North, or of none.
-create function pg_temp.answers(login text, of_north boolean) returns table (operation text, field text, code text) language plpgsql as $$
+create function pg_temp.answers(login text, of_north boolean, beside jsonb default '{}', of_operation text default null) returns table (operation text, field text, code text) language plpgsql as $$
 declare
   row_label text;
   named jsonb;
 begin
-  for operation in select name from operations loop
+  for operation in select name from operations where of_operation is null or name = of_operation loop
     delete from app.call_counts where user_id = tests.id(login);
     for field, row_label in select requests.field, requests.row_label from requests loop
       named := to_jsonb(case when of_north then tests.id(row_label) else gen_random_uuid() end);
       perform tests.authenticate_as(tests.id(login));
       execute format('select public.%I(%L) #>> ''{problem,code}''', operation,
-        jsonb_build_object(field, case when field ~ 's$' then jsonb_build_array(named) else named end))
+        jsonb_build_object(field, case when field ~ 's$' then jsonb_build_array(named) else named end) || beside)
       into code;
       perform tests.clear_authentication();
       return next;
@@ -126,6 +126,11 @@ select is_empty(
 select is_empty(
   $$ select operation, field, code from pg_temp.answers('north admin login', false) where code is distinct from 'not_found' $$,
   'to an admin there is no row by an id that is nobody''s');
+select is_empty(
+  $$ select answer.field, answer.code
+    from pg_temp.answers('south admin login', false, jsonb_build_object('organization_id', tests.id('south')), 'read_attendance') answer
+    where answer.field <> 'organization_id' and answer.code is distinct from 'not_found' $$,
+  'nor when one''s own clinic is named beside it, so that an id of another clinic is not told from one that nobody has');
 
 select * from finish();
 rollback;
