@@ -78,6 +78,14 @@ describe("drift is found and named:", () => {
     expect(await driftAfter(elsewhere)).toEqual([]);
   });
 
+  it("no drift in a trail that goes on after a restore, however often", async () => {
+    expect(await driftAfter("select audit.continue_trail()")).toEqual([]);
+    const restored = (added: string) =>
+      `alter table audit.events alter written_in set default ((pg_current_xact_id()::text::bigint + ${added})::text::xid8)`;
+    expect(await driftAfter(restored("5000000000"))).toEqual([]);
+    expect(await driftAfter(restored("-5"))).not.toEqual([]);
+  });
+
   it("no drift in what a hosted project has before its first migration", async () => {
     const hosted = `
       reset role;

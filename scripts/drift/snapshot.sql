@@ -206,7 +206,13 @@ item as (
     jsonb_build_object(
       'type', format_type(a.atttypid, a.atttypmod),
       'null', case when a.attnotnull then 'not allowed' else 'allowed' end,
-      'default', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
+      -- A restored trail goes on with a number added to its transactions' (audit.continue_trail), which is no drift.
+      'default', case
+        when a.attgenerated <> '' then null
+        when a.attname = 'written_in' and r.name ~ '^audit\.events' then regexp_replace(
+          pg_get_expr(d.adbin, d.adrelid),
+          '^\(*pg_current_xact_id\(\)\)::text\)::bigint \+ (\d+|''\d+''::bigint)\)+::text\)::xid8$', 'pg_current_xact_id()')
+        else pg_get_expr(d.adbin, d.adrelid) end,
       'generated', case when a.attgenerated <> '' then pg_get_expr(d.adbin, d.adrelid) end,
       'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
       'collation', case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end,

@@ -41,6 +41,7 @@ async function callOnce<Response_ extends z.ZodType>(
   idempotencyKey: string,
   signal: AbortSignal | undefined,
 ): Promise<z.output<Response_>> {
+  const asked = Date.now();
   const answer: { data: unknown; error: unknown; response?: Response } = await supabase.functions.invoke(
     name,
     {
@@ -49,7 +50,7 @@ async function callOnce<Response_ extends z.ZodType>(
       ...(signal && { signal }),
     },
   );
-  if (answer.response) learnServerTime(supabase, answer.response);
+  if (answer.response) learnServerTime(supabase, answer.response, asked);
   if (answer.error) throw await failure(answer.error, answer.response, signal);
 
   const parsed = response.safeParse(answer.data);

@@ -147,7 +147,9 @@ class Feed {
   }
 
   private judge(reason: string): void {
-    const signedOut = this.supabase.realtime.accessTokenValue?.startsWith("sb_") ?? true;
+    // Who is not signed in joins with the key itself, which may be a JWT too.
+    const { accessTokenValue: token, apiKey } = this.supabase.realtime;
+    const signedOut = token === null || token === apiKey;
     if (/JWT/.test(reason) && !this.renewed) this.renew();
     else if (/JWT/.test(reason) || (/^Unauthorized/.test(reason) && signedOut))
       this.refuse("unauthenticated");

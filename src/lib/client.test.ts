@@ -12,6 +12,7 @@ import {
   type SessionHoldRequest,
 } from "./client.ts";
 import { type HoldfastError, isHoldfastError } from "./errors.ts";
+import { findOpenTimes } from "./open-times-client.ts";
 import { PROBLEM_MEDIA_TYPE, toProblem } from "./problems.ts";
 
 const KEY = "5f0c6f0e-6f7a-4f0e-9a53-1d8f6a0b7c11";
@@ -139,6 +140,25 @@ async function errorOf(promise: Promise<unknown>): Promise<HoldfastError> {
   if (!isHoldfastError(error)) throw error;
   return error;
 }
+
+describe("findOpenTimes", () => {
+  it("is a HoldfastError, and not a wrong offset, where the device does not know the time zone", async () => {
+    const therapists = [{ therapist_id: KEY, start_times: [HOLD.start_time] }];
+    answering(ok({ data: { duration_minutes: 60, time_zone: "Mars/Olympus", therapists } }));
+    const range = { rangeStart: TIME.startTime, rangeEnd: TIME.endTime };
+    const search = {
+      ...range,
+      clientId: KEY,
+      serviceCode: "97153",
+      durationMinutes: 60,
+      timeZone: "Mars/Olympus",
+    };
+    await expect(findOpenTimes(supabase, search)).rejects.toMatchObject({
+      code: "validation_failed",
+      problem: { errors: [{ field: "timeZone", code: "unknown" }] },
+    });
+  });
+});
 
 describe("requestSessionHold", () => {
   it("sends snake_case with offsets computed on each side of a DST change, and gives camelCase back", async () => {

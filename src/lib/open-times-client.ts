@@ -2,8 +2,11 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { type CallOptions, call } from "./call.ts";
 import { type Camel, toWire } from "./casing.ts";
+import { HoldfastError, toAppProblem } from "./errors.ts";
 import { type OpenTimesRequest, openTimesResponseSchema } from "./open-times.ts";
+import { toProblem } from "./problems.ts";
 import { loadTimezone } from "./time-range.ts";
+import { isTimeZone } from "./timezone-name.ts";
 
 /** What to search: instants may be `Date`s. */
 export type OpenTimesSearch = Omit<Camel<OpenTimesRequest>, "rangeStart" | "rangeEnd"> & {
@@ -42,6 +45,12 @@ export async function findOpenTimes(
     options,
   );
   const { offsetMinutes } = await loadTimezone();
+  // The server knows the zone, and this device not: an offset made up would be refused when the time is held.
+  if (!isTimeZone(data.time_zone)) {
+    const message = "This device does not know the time zone.";
+    const errors = [{ field: "time_zone", code: "unknown", message }];
+    throw new HoldfastError(toAppProblem(toProblem("validation_failed", { errors })));
+  }
   const open = (therapistId: string, startTime: string): OpenTime => {
     const end = new Date(Date.parse(startTime) + data.duration_minutes * 60_000);
     // As the server writes instants: whole seconds, and the offset in figures.

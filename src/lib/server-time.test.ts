@@ -18,7 +18,7 @@ describe("the server's clock", () => {
     const supabase = {} as SupabaseClient;
     const server = NOW + ahead * 1_000;
     for (const fraction of [0, 400, 999]) {
-      learnServerTime(supabase, answer(new Date(server + fraction).toUTCString()));
+      learnServerTime(supabase, answer(new Date(server + fraction).toUTCString()), NOW);
       for (const later of [0, 60_000]) {
         vi.setSystemTime(NOW + later);
         const early = serverNow(supabase) - (server + fraction + later);
@@ -29,12 +29,35 @@ describe("the server's clock", () => {
     }
   });
 
+  /** What the clock is off by after answers that took so long on each way. */
+  function offBy(supabase: SupabaseClient, ...ways: [there: number, back: number][]): number {
+    for (const [there, back] of ways) {
+      const asked = Date.now();
+      vi.setSystemTime(asked + there + back);
+      learnServerTime(supabase, answer(new Date(asked + there).toUTCString()), asked);
+    }
+    return serverNow(supabase) - Date.now();
+  }
+
+  it("is known when the answer took its time: no later than by half of that", () => {
+    expect(offBy({} as SupabaseClient, [4_000, 4_000])).toBeGreaterThanOrEqual(0);
+    expect(offBy({} as SupabaseClient, [0, 8_000])).toBeGreaterThanOrEqual(-4_000);
+  });
+
+  it("is what the quickest answer says, until a clock is set", () => {
+    const supabase = {} as SupabaseClient;
+    expect(Math.abs(offBy(supabase, [10, 10], [0, 8_000], [8_000, 0]) - 500)).toBeLessThanOrEqual(510);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    learnServerTime(supabase, answer(new Date(Date.now() + 3_600_000).toUTCString()), Date.now() - 500);
+    expect(Math.abs(serverNow(supabase) - Date.now() - 3_600_000)).toBeLessThanOrEqual(1_500);
+  });
+
   it("is our own until an answer tells it, and each client has its own", () => {
     const [one, other] = [{} as SupabaseClient, {} as SupabaseClient];
-    learnServerTime(one, answer(null));
-    learnServerTime(one, answer("yesterday"));
+    learnServerTime(one, answer(null), NOW);
+    learnServerTime(one, answer("yesterday"), NOW);
     expect(serverNow(one)).toBe(NOW);
-    learnServerTime(one, answer(new Date(NOW + 60_000).toUTCString()));
+    learnServerTime(one, answer(new Date(NOW + 60_000).toUTCString()), NOW);
     expect(serverNow(one)).not.toBe(NOW);
     expect(serverNow(other)).toBe(NOW);
   });

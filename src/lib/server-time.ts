@@ -6,19 +6,28 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 
 const SECOND_MS = 1_000;
 
-const ahead = new WeakMap<SupabaseClient, number>();
+/** How far the server's clock is ahead of ours, and how long the answer took that said so. */
+const known = new WeakMap<SupabaseClient, { ahead: number; took: number }>();
 
-/** Takes note of what an answer that has just come says of the server's clock. */
-export function learnServerTime(supabase: SupabaseClient, response: Response): void {
+/** Takes note of what an answer that has just come says of the server's clock. `asked`: when it was asked for, by ours. */
+export function learnServerTime(supabase: SupabaseClient, response: Response, asked: number): void {
   const date = Date.parse(response.headers.get("date") ?? "");
   if (Number.isNaN(date)) return;
-  // The header has whole seconds, rounded down. Rounded up, a countdown ends a little early, and not a little late.
-  ahead.set(supabase, date + SECOND_MS - Date.now());
+  const now = Date.now();
+  const took = Math.max(0, now - asked);
+  // The header has whole seconds, rounded down. Rounded up, a countdown ends a little early, and not a little late. When it
+  // was written, between asking and now, nobody says: in the middle, it is off by half of that at most.
+  const ahead = date + SECOND_MS - (now - took / 2);
+  const before = known.get(supabase);
+  // A quicker answer knew better, unless the two cannot both be right: a clock was set since.
+  const agrees = before && Math.abs(ahead - before.ahead) <= (took + before.took) / 2 + SECOND_MS;
+  if (agrees && before.took < took) return;
+  known.set(supabase, { ahead, took });
 }
 
 /** Milliseconds since 1970 by the server's clock, to about a second; by our own until a function has answered. */
 export function serverNow(supabase: SupabaseClient): number {
-  return Date.now() + (ahead.get(supabase) ?? 0);
+  return Date.now() + (known.get(supabase)?.ahead ?? 0);
 }
 
 /**

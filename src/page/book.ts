@@ -1,11 +1,12 @@
 /** Booking: choose, hold with a countdown, confirm. The dialog is always in one of these states. */
 import { isHoldfastError, type SessionHold, type SessionHoldRequest } from "../lib/index.ts";
 import { holdfast } from "./backend.ts";
+import { clientChoice } from "./client-choice.ts";
 import { countdownView } from "./countdown.ts";
 import { type Dialog, openDialog } from "./dialog.ts";
 import { announce, choice, during, field, h } from "./dom.ts";
 import { problemView } from "./problem.ts";
-import { type Entry, readClients, readServices, type Therapist } from "./schedule.ts";
+import { type Entry, type NamedClient, readClients, readServices, type Therapist } from "./schedule.ts";
 import type { Visitor } from "./visitor.ts";
 import { entryId } from "./week-grid.ts";
 
@@ -35,11 +36,7 @@ export async function bookTime(place: Place, day: string): Promise<void> {
   const booking = new Booking(place);
   try {
     const [clients, services] = await Promise.all([readClients(place.visitor), readServices(place.visitor)]);
-    booking.choose(
-      day,
-      clients.map(({ id, fullName }) => [id, fullName ?? "A client"] as const),
-      services,
-    );
+    booking.choose(day, clients, services);
   } catch (error) {
     booking.fail(error);
   }
@@ -65,11 +62,12 @@ class Booking {
   }
 
   /** State 1: what, for whom, when. */
-  choose(day: string, clients: readonly (readonly [string, string])[], services: Services): void {
+  choose(day: string, clients: readonly NamedClient[] | undefined, services: Services): void {
     const single = services.filter((service) => !service.is_group && !service.is_team);
-    const { clock } = this.place.visitor;
+    const { visitor } = this.place;
+    const { clock } = visitor;
     const today = clock.dayOf(new Date(holdfast.now()));
-    const client = choice("client", clients);
+    const { select: client, view: clientView } = clientChoice(visitor, clients);
     const service = choice(
       "service",
       single.map(({ service_code, name }) => [service_code, `${name} (${service_code})`] as const),
@@ -98,7 +96,7 @@ class Booking {
           during(button, () => this.hold(wish));
         },
       },
-      field("Client", client),
+      ...clientView,
       field("Service", service),
       h("div", { class: "row" }, field("Day", date), field("Starts", time), field("Length", length)),
       h(

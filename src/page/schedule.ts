@@ -122,15 +122,50 @@ async function readClientNames(visitor: Visitor, ids: string[]): Promise<Map<str
   return known;
 }
 
-/** The clients that the visitor may book for, by name. */
-export async function readClients(visitor: Visitor): Promise<ClientRecord[]> {
-  const { clients } = await holdfast.clients.listClients({
-    organizationId: visitor.clinic.id,
-    fields: ["full_name"],
-    limit: 100,
-  });
-  learn(clients);
-  return clients.filter(({ status }) => status === "active");
+/** A client's id and name. */
+export type NamedClient = readonly [id: string, name: string];
+
+// What one call reads.
+const MOST_OFFERED = 100;
+// Of those found, a list that can still be read.
+const MOST_FOUND = 25;
+
+/** The clients that the visitor may book for, by name; undefined where they are too many to offer all of them. */
+export async function readClients(visitor: Visitor): Promise<NamedClient[] | undefined> {
+  const clients = await rows(
+    supabase
+      .from("clients")
+      .select("id")
+      .eq("organization_id", visitor.clinic.id)
+      .eq("status", "active")
+      .limit(MOST_OFFERED + 1),
+  );
+  if (clients.length > MOST_OFFERED) return undefined;
+  const ids = clients.map(({ id }) => id);
+  const names = await readClientNames(visitor, ids);
+  return ids
+    .map((id) => [id, names.get(id) ?? "A client"] as const)
+    .sort(([, one], [, other]) => one.localeCompare(other));
+}
+
+/** Those of whom a word of the name begins so, and whether there are more. Only as many pages as it takes: archived clients are in them. */
+export async function searchClients(visitor: Visitor, search: string) {
+  const found: NamedClient[] = [];
+  let after: string | null = null;
+  do {
+    const page = await holdfast.clients.listClients({
+      organizationId: visitor.clinic.id,
+      fields: ["full_name"],
+      limit: MOST_FOUND,
+      search,
+      ...(after !== null && { after }),
+    });
+    learn(page.clients);
+    for (const { id, status, fullName } of page.clients)
+      if (status === "active") found.push([id, fullName ?? "A client"]);
+    after = page.next;
+  } while (after !== null && found.length < MOST_FOUND);
+  return { found, more: after !== null };
 }
 
 function learn(clients: ClientRecord[]): void {

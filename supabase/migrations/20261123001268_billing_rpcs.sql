@@ -164,16 +164,19 @@ begin
   end if;
 
   with placed as materialized (
-    select it.*, (row_number() over (
-        partition by it.client_id, it.payer_id, it.therapist_id, it.place_of_service, it.authorization_id, date_trunc('month', it.service_date)
+    select it.*, coverage.id as coverage_id, (row_number() over (
+        partition by it.client_id, it.payer_id, coverage.id, it.therapist_id, it.place_of_service, it.authorization_id,
+          date_trunc('month', it.service_date)
         order by it.service_date, it.session_id) - 1)::integer as place
     from unnest(found) it
+    -- What a claim says of the policy is true of each of its days.
+    cross join lateral app.coverage_on(organization, it.client_id, it.payer_id, it.service_date) coverage
   ),
   claim as materialized (
     select gen_random_uuid() as id, it.client_id, it.payer_id, it.therapist_id, it.place_of_service, it.authorization_id,
-      date_trunc('month', it.service_date)::date as month, it.place / 50 as part
+      it.coverage_id, date_trunc('month', it.service_date)::date as month, it.place / 50 as part
     from placed it
-    group by 2, 3, 4, 5, 6, 7, 8
+    group by 2, 3, 4, 5, 6, 7, 8, 9
   ),
   opened as (
     insert into public.billing_cases (
@@ -197,14 +200,14 @@ begin
     from placed it
     join claim on (claim.client_id, claim.payer_id, claim.therapist_id, claim.place_of_service, claim.month, claim.part)
         = (it.client_id, it.payer_id, it.therapist_id, it.place_of_service, date_trunc('month', it.service_date)::date, it.place / 50)
-      and claim.authorization_id is not distinct from it.authorization_id
+      and (claim.authorization_id, claim.coverage_id) is not distinct from (it.authorization_id, it.coverage_id)
   )
   select array_agg(opened.id order by opened.claim_number) into made from opened;
   return made;
 end
 $$;
 comment on function app.bill is
-  'Makes claims of sessions that are locked: one for each client, payer, therapist, place, authorization and month, 50 lines at most.';
+  'Makes claims of sessions that are locked: one for each coverage, therapist, place, authorization and month, 50 lines at most.';
 
 create function app.cases_json(case_ids uuid[])
 returns jsonb
@@ -324,6 +327,13 @@ declare
 begin
   if voided.status in ('closed', 'void') then
     perform app.refuse_field('case_id', voided.status, 'It is closed, or void already.');
+  elsif voided.status = 'open' and exists (
+    select
+    from public.billing_lines sent
+    join public.billing_lines anew on anew.session_id = sent.session_id and anew.status = 'billed' and anew.case_id <> voided.id
+    where sent.case_id = voided.replaces_case_id)
+  then
+    perform app.refuse_field('case_id', 'billed_anew', 'The payer would have its sessions twice: void the claim that bills them anew first.');
   end if;
   update public.billing_lines it set status = 'void' where it.case_id = voided.id;
   -- What was not sent leaves its batch.

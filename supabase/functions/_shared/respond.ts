@@ -15,8 +15,9 @@ const commonHeaders = (requestId: string) => ({
 });
 
 const PREFLIGHT_HEADERS = {
+  // The last three are sent by supabase-js with its tracePropagation, and read by nobody here.
   "Access-Control-Allow-Headers":
-    "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id",
+    "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage",
   "Access-Control-Max-Age": "86400",
 };
 

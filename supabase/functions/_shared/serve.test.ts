@@ -164,6 +164,9 @@ describe("a function", () => {
         "content-type",
         "idempotency-key",
         "x-request-id",
+        "traceparent",
+        "tracestate",
+        "baggage",
       ]),
     );
     expect(list("access-control-allow-methods")).toContain("POST");

@@ -190,6 +190,23 @@ describe("who may not listen", () => {
     await ear.unsubscribe();
   });
 
+  it("is told to sign in where the key is a JWT, as older projects' anon keys are", async () => {
+    const { dataDir } = (await (await fetch(`${stack.url}/health`)).json()) as { dataDir: string };
+    const keys = await loadKeys(dataDir);
+    const claims = decodeJwt(await clinic.admin.token());
+    const anonKey = await new SignJWT({ ...claims, sub: randomUUID(), role: "anon" })
+      .setProtectedHeader({ alg: "ES256", kid: keys.kid, typ: "JWT" })
+      .sign(keys.signingKey);
+    const supabase = createSupabase(stack.url, stack.publishableKey, {
+      accessToken: async () => anonKey,
+      realtime: { transport: WebSocket as unknown as typeof globalThis.WebSocket },
+    });
+    // The stack's gateway knows keys of today's form only: the address still has that one.
+    supabase.realtime.apiKey = anonKey;
+    const ear = await listen(clinic.admin, { organizationId: clinic.id }, supabase);
+    expect(await ear.next()).toEqual({ status: "refused", code: "unauthenticated" });
+  });
+
   it("gets a field error for a target that is none", () => {
     const { changes } = createHoldfast(connect() as never);
     for (const target of [{}, { organizationId: "x" }, { organizationId: clinic.id, clientId: child }]) {

@@ -177,6 +177,63 @@ describe("booking", () => {
     expect(await sessionsOf()).toHaveLength(1);
   });
 
+  /** Clients that the scheduler sees, named after a word of their own. */
+  const addClients = (name: string, number: number, status: string) => sql`
+    insert into public.clients (organization_id, full_name, status)
+    select ${clinic.id}, ${name} || ' ' || lpad(n::text, 3, '0'), ${status} from generate_series(1, ${number}) n`;
+  const namesRead = async () => {
+    const [read] = await sql`
+      select count(*)::int as number from audit.events
+      where organization_id = ${clinic.id} and action = 'client.read'`;
+    return read?.number;
+  };
+
+  it("offers each active client, however many were archived, and reads no other name", async () => {
+    await addClients("Archived", 120, "archived");
+    const { page } = await visit(clinic.scheduler);
+    await page.getByLabel("Whose week").selectOption({ label: clinic.names.rosa });
+    await openForm(page);
+    expect(await seen(page.getByLabel("Client").locator("option"))).toBe(
+      "A client\nClient Aspen\nClient Birch",
+    );
+    expect(await namesRead()).toBe(3);
+  });
+
+  it("searches clients by how a name begins where they are many, with the keyboard, and reads only those names", async () => {
+    await addClients("Many Maple", 100, "active");
+    await addClients("Aspen Archived", 30, "archived");
+    const { page } = await visit(clinic.scheduler);
+    await page.getByLabel("Whose week").selectOption({ label: clinic.names.rosa });
+    await turnToNextWeek(page);
+    await page.locator(`#book-${TUESDAY}`).click();
+    const search = page.getByRole("searchbox");
+    await search.waitFor();
+    expect(await namesRead()).toBe(0);
+    await expectUsable(page);
+    const status = page.getByRole("dialog").getByRole("status");
+    const find = async (words: string, told: string) => {
+      await search.fill(words);
+      await search.press("Enter");
+      await status.filter({ hasText: told }).waitFor();
+    };
+    await find("nob", "Nobody found");
+    await page.getByRole("button", { name: "Hold this time" }).click();
+    expect(await liveHolds()).toEqual([]);
+    await find("map", "25 clients found: choose one. There are more");
+    await expectUsable(page);
+    expect(await page.locator("select[name=client]").inputValue()).toBe("");
+    await find("asp", "1 client found.");
+    expect(await namesRead()).toBe(25 + 31);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    expect(
+      await page.evaluate(() => (document.activeElement as HTMLSelectElement).selectedOptions[0]?.text),
+    ).toBe(clinic.names.aspen);
+    await hold(page, "09:00");
+    await page.getByRole("timer").waitFor();
+    expect(await announced(page)).toMatch(/^Held: Client Aspen, Tue/);
+  });
+
   it("is done with the keyboard alone", async () => {
     const { page } = await visit(clinic.rosa.user);
     const tabTo = async (name: string) => {
