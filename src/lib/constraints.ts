@@ -560,6 +560,7 @@ export const CONSTRAINT_PROBLEMS: Readonly<Record<string, ConstraintProblem>> = 
   user_roles_organization_id_id_key: { code: "internal_error" },
   user_roles_organization_required: { code: "validation_failed", field: "organization_id" },
   user_roles_pkey: { code: "internal_error" },
+  user_roles_prolonged_by_another: { code: "validation_failed", field: "expires_at" },
   user_roles_reason_length: { code: "validation_failed", field: "reason" },
   user_roles_revoked_for_good: { code: "validation_failed", field: "revoked_at" },
   user_roles_role_fkey: { code: "validation_failed", field: "role" },

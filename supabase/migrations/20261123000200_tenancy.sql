@@ -116,6 +116,12 @@ create trigger keep_expiry before update of expires_at on public.user_roles
   execute function app.refuse_change(
     'user_roles_revoked_for_good', 'a role that has ended stays ended, grant it anew');
 
+-- Nobody raises themselves: an admin for a while stays one for that while, unless another one says otherwise.
+create trigger keep_own_end before update of expires_at on public.user_roles
+  for each row when (old.user_id = auth.uid() and old.expires_at < coalesce(new.expires_at, 'infinity'))
+  execute function app.refuse_change(
+    'user_roles_prolonged_by_another', 'nobody prolongs a role of their own');
+
 create function app.stamp_end()
 returns trigger
 language plpgsql

@@ -20,7 +20,8 @@ create table public.idempotency_keys (
   constraint idempotency_keys_key_form check (key ~ '^[!-~]{1,255}$')
 );
 comment on table public.idempotency_keys is
-  'Successes that may be asked for again (IETF draft idempotency-key-header). Holds ids and times only; no API access.';
+  'Successes that may be asked for again (IETF draft idempotency-key-header), for 24 hours. Holds ids, times and codes, no PHI column and '
+  'no text; of an accepted offer also the names of therapist and service, as its family was told. No API access.';
 create index idempotency_keys_user_id_idx on public.idempotency_keys (user_id);
 create index idempotency_keys_expires_at_idx on public.idempotency_keys (expires_at);
 alter table public.idempotency_keys enable row level security;

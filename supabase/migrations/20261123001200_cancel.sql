@@ -55,7 +55,14 @@ declare
 begin
   if holds = '{}' then
     perform app.refuse('not_found', 'There is no such hold.');
-  elsif holds[1].created_by is distinct from auth.uid() and not app.may_book(organization, holds[1].therapist_id) then
+  elsif exists (
+    -- A batch may be of several therapists.
+    select
+    from (
+      select distinct hold.therapist_id from unnest(holds) hold where hold.created_by is distinct from auth.uid()
+    ) party
+    where not app.may_book(organization, party.therapist_id))
+  then
     perform app.refuse('forbidden', 'You may not release this hold.');
   end if;
   perform app.lock_subjects(array(

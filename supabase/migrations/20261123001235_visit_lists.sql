@@ -23,9 +23,11 @@ begin
   elsif late_by not between 1 and 10080 then
     perform app.refuse_field('late_minutes', 'size', 'Must be 1 to 10080.');
   end if;
+  -- Where a colleague's session stands among one's own would tell when it is.
   select it.* into after
   from public.sessions it
-  where it.organization_id = organization and it.id = (request ->> 'after')::uuid;
+  where it.organization_id = organization and it.id = (request ->> 'after')::uuid
+    and (everybodys or it.therapist_id = any (therapists));
   select coalesce(jsonb_agg(app.session_json(page.session) order by (page.session).start_time, (page.session).id), '[]')
   into found
   from (

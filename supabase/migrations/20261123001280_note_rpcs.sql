@@ -388,6 +388,7 @@ as $$
 declare
   key public.client_keys;
   wanted uuid := (request ->> 'client_id')::uuid;
+  is_proposed boolean;
 begin
   if not organization = any (app.org_ids_with_role('admin')) then
     perform app.refuse('forbidden', 'Only admins destroy the key of a client''s notes.');
@@ -404,7 +405,14 @@ begin
     perform app.refuse('not_found', 'The client has no key.');
   end if;
 
-  if key.proposed_at > clock_timestamp() - interval '24 hours' and key.proposed_by <> auth.uid() then
+  -- It takes two admins: who proposed it must be one still.
+  is_proposed := coalesce(key.proposed_at > clock_timestamp() - interval '24 hours', false)
+    and 'admin' = any (app.roles_at(organization, key.proposed_by, clock_timestamp()))
+    and exists (
+      select
+      from auth.users login
+      where login.id = key.proposed_by and (login.banned_until is null or login.banned_until <= clock_timestamp()));
+  if is_proposed and key.proposed_by <> auth.uid() then
     update public.client_keys it
     set status = 'destroyed', wrapped_key = null, destroyed_by = auth.uid(), destroyed_at = clock_timestamp()
     where it.id = key.id
@@ -412,7 +420,7 @@ begin
     insert into audit.events (organization_id, action, table_name, row_id, details)
     values (organization, 'note_key.destroyed', 'client_keys', key.id,
       jsonb_build_object('client_id', key.client_id, 'proposed_by', key.proposed_by));
-  elsif coalesce(key.proposed_at <= clock_timestamp() - interval '24 hours', true) then
+  elsif not is_proposed then
     update public.client_keys it
     set proposed_by = auth.uid(), proposed_at = clock_timestamp()
     where it.id = key.id
@@ -425,4 +433,4 @@ begin
 end
 $$;
 comment on function app.destroy_client_key is
-  'The first admin proposes, another one confirms within 24 hours; then no note of the client under this key can be read again.';
+  'The first admin proposes, another one confirms within 24 hours, while the first is admin; then no note of the client under this key can be read again.';

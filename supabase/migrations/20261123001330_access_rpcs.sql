@@ -167,7 +167,8 @@ begin
     perform app.refuse('not_found', 'There is no such alert.');
   end if;
   already := alert.status = 'acknowledged';
-  if alert.actor_id = auth.uid() and alert.window_start is not null and not already and exists (
+  -- Who reports a note that does not open is not whom that alert is about.
+  if alert.actor_id = auth.uid() and alert.kind <> 'note_unreadable' and not already and exists (
     select
     from public.user_roles other
     where other.organization_id = organization and other.role = 'admin' and other.user_id <> auth.uid()

@@ -1,6 +1,6 @@
 -- Groups and teams: several clients in one slot, several technicians on one client; and what may run beside what.
 begin;
-select plan(54);
+select plan(57);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 -- A fourth client, a third technician, and a service that several technicians deliver together.
@@ -194,6 +194,22 @@ select is(
 select is(
   tests.said(public.hold_sessions(tests.team_request('17:00', tests.ids('north rosa', 'north theo'), '{"service_code": "97153"}'))),
   'validation_failed therapist_ids not_a_team_service', 'a service that is not for teams takes one technician');
+-- A batch of several technicians, held by a scheduler
+select tests.keep('for_two', public.hold_sessions(tests.team_request('06:00', tests.ids('north rosa', 'north theo'))) -> 'data');
+select tests.authenticate_as(tests.id('north rosa login'));
+select tests.keep('by_rosa', public.cancel_sessions(jsonb_build_object('hold_key', tests.kept('for_two') -> 'hold_key')));
+select tests.authenticate_as(tests.id('north theo login'));
+select is(
+  array[tests.said(tests.kept('by_rosa')), tests.said(public.cancel_sessions(jsonb_build_object('hold_key', tests.kept('for_two') -> 'hold_key')))],
+  array['forbidden', 'forbidden'], 'a technician does not release what is held for a colleague too');
+select is(
+  public.cancel_sessions(jsonb_build_object('hold_key', (
+    select hold -> 'hold_key' from jsonb_array_elements(tests.kept('for_two') -> 'holds') hold where hold ->> 'therapist_id' = tests.id('north theo')::text)))
+    #>> '{data,cancelled,0,kind}', 'hold', 'but their own place');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  jsonb_array_length(public.cancel_sessions(jsonb_build_object('hold_key', tests.kept('for_two') -> 'hold_key')) #> '{data,cancelled}'), 1,
+  'who holds it releases the rest');
 select is(
   tests.said(public.hold_sessions(tests.hold_request('north', array['15:30'], jsonb_build_object('therapist_id', tests.id('north uma'))))),
   'client_conflict', 'beside a team its client has no time for another session');

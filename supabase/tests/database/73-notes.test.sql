@@ -1,7 +1,7 @@
 -- Notes: what the tables keep whoever writes, and what the RPCs refuse who call them directly. The text itself is the
 -- function's concern: supabase/tests/http/notes.test.ts and note-keys.test.ts.
 begin;
-select plan(64);
+select plan(68);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.add_session('a session', 'north', '10:00'), tests.add_session('another session', 'north', '12:00', '{"client": "north aspen"}');
@@ -172,6 +172,31 @@ update public.therapists set status = 'active' where id = tests.id('north rosa')
 update public.user_roles set revoked_at = clock_timestamp() where user_id = tests.id('north rosa login') and organization_id = tests.id('north');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('north rosa login'), 'client');
 select is(pg_temp.found('north rosa login', 'another session'), 'not_found', 'and not once their role has ended, whatever else they are here');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- It takes two admins to destroy a key
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.create_user('dora login'), tests.create_user('ella login');
+insert into public.user_roles (organization_id, user_id, role)
+select tests.id('north'), tests.id(person || ' login'), 'admin' from unnest(array['dora', 'ella']) person;
+create function pg_temp.destroy(login text) returns text language plpgsql as $$
+declare
+  answer jsonb;
+begin
+  perform tests.authenticate_as(tests.id(login));
+  answer := public.destroy_client_key(jsonb_build_object('client_id', tests.id('north birch')));
+  perform tests.clear_authentication();
+  return answer #>> '{data,status}';
+end
+$$;
+select is(pg_temp.destroy('dora login'), 'active', 'an admin proposes to destroy a key');
+update public.user_roles set revoked_at = clock_timestamp() where user_id = tests.id('dora login');
+select is(pg_temp.destroy('ella login'), 'active', 'what was proposed by who is admin no more is proposed anew');
+update auth.users set banned_until = 'infinity' where id = tests.id('ella login');
+select is(pg_temp.destroy('north admin login'), 'active', 'and what was by who is banned');
+update auth.users set banned_until = null where id = tests.id('ella login');
+select is(pg_temp.destroy('ella login'), 'destroyed', 'two who are admins destroy it');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- What proves it

@@ -1,6 +1,6 @@
 -- Attendance: every status by everybody through every operation; times, places, corrections; what is on record; the lists.
 begin;
-select plan(336);
+select plan(338);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Sue supervises Rosa today; Pat is Birch's parent.
@@ -275,7 +275,9 @@ $$;
 grant execute on function pg_temp.candidates to authenticated;
 select is(pg_temp.candidates(asked.changes), asked.labels, asked.name)
 from (values ('north rosa login', '{}'::jsonb, array['missed'], 'a therapist is asked about their own'), ('north theo login', '{}', array['of theo'], 'and a colleague about theirs'),
-  ('sue login', '{}', array['missed'], 'a supervisor about those of who they supervise'), ('north rosa login', '{"late_minutes": 13}', array['missed', 'just begun'], 'as late as one asks')) asked (login, changes, labels, name)
+  ('sue login', '{}', array['missed'], 'a supervisor about those of who they supervise'), ('north rosa login', '{"late_minutes": 13}', array['missed', 'just begun'], 'as late as one asks'),
+  ('north rosa login', jsonb_build_object('after', tests.id('of theo')), array['missed'], 'a colleague''s session is no place in one''s own list'),
+  ('north theo login', jsonb_build_object('after', tests.id('missed')), array['of theo'], 'nor for the colleague')) asked (login, changes, labels, name)
 cross join lateral tests.authenticate_as(tests.id(asked.login));
 select tests.authenticate_as(tests.id('north scheduler login'));
 select tests.keep('first', public.list_no_show_candidates(jsonb_build_object('organization_id', tests.id('north'), 'limit', 1)) -> 'data');

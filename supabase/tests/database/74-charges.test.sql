@@ -1,6 +1,6 @@
 -- Charges: that every session has its planned one, and every completed session its actual one, by the rules of its own day.
 begin;
-select plan(55);
+select plan(56);
 
 create function pg_temp.book(label text, clinic text, starts timestamptz, ends timestamptz, changes jsonb default '{}')
 returns uuid
@@ -247,6 +247,12 @@ select is(
 select pg_temp.book('before limits', 'north', '2020-07-06 02:00Z', '2020-07-06 20:00Z', '{"client": "north aspen"}');
 select is((pg_temp.charge('before limits')).mue_limit, null, 'a day before the limits has none');
 
+select tests.authenticate_as(tests.id('north rosa login'));
+select tests.keep('by_rosa', public.override_mue(jsonb_build_object('session_id', tests.id('long'), 'reason', 'A crisis')));
+select tests.authenticate_as(tests.id('north theo login'));
+select is(
+  array[tests.kept('by_rosa') #>> '{problem,code}', public.override_mue(jsonb_build_object('session_id', tests.id('long'), 'reason', 'A crisis')) #>> '{problem,code}'],
+  array['forbidden', 'not_found'], 'that there is a session is for those to know who see it');
 select tests.authenticate_as(tests.id('north admin login'));
 select is(
   public.override_mue(jsonb_build_object('session_id', tests.id('on 2027-06-01'), 'reason', 'Because')) #>> '{problem,errors,0,code}', 'not_exceeded',

@@ -1,7 +1,7 @@
 -- Roles in time: ban, revocation and expiry count in the next statement; temporary grants end by themselves; every change
 -- of who may do what is on record; nobody raises themselves.
 begin;
-select plan(37);
+select plan(39);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('noah login');
@@ -83,6 +83,18 @@ select is(
 update public.user_roles set expires_at = now() where user_id = tests.id('noah login');
 select tests.authenticate_as(tests.id('noah login'));
 select is_empty('select id from public.clients', 'a temporary role ends by itself');
+
+-- acting as an admin for a week
+select tests.clear_authentication();
+select tests.create_user('dora login');
+insert into public.user_roles (organization_id, user_id, role, kind, reason, expires_at)
+values (tests.id('north'), tests.id('dora login'), 'admin', 'temporary', 'for the summer camp', now() + interval '7 days');
+select tests.authenticate_as(tests.id('dora login'));
+select throws_ok(
+  $$ update public.user_roles set expires_at = now() + interval '1 year' where user_id = auth.uid() $$, '23514',
+  'nobody prolongs a role of their own: constraint "user_roles_prolonged_by_another"', 'not even an admin');
+select lives_ok(
+  $$ update public.user_roles set expires_at = now() + interval '6 days' where user_id = auth.uid() $$, 'who shortens it');
 
 -- acting as North's admin
 select tests.authenticate_as(tests.id('north admin login'));

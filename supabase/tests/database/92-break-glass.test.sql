@@ -1,6 +1,6 @@
 -- Break-glass: how an operator of the platform reads a clinic's records in an emergency, and how the clinic learns of it.
 begin;
-select plan(38);
+select plan(39);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('olga login');
@@ -104,6 +104,14 @@ select is(
   array[tests.kept('third') #>> '{data,grant_id}'], 'another break-glass takes the place of the one before');
 select is(pg_temp.seen(), 4, 'and shows the records');
 select tests.clear_authentication();
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('olga login'), 'admin');
+select tests.authenticate_as(tests.id('olga login'), 'aal2');
+select is(
+  pg_temp.code(public.acknowledge_alert(jsonb_build_object('reason', 'It was me', 'alert_id', (
+    select id from public.access_alerts where grant_id = (tests.kept('third') #>> '{data,grant_id}')::uuid)))),
+  'forbidden', 'who broke the glass does not wave it away, made admin or not');
+select tests.clear_authentication();
+update public.user_roles set revoked_at = clock_timestamp() where user_id = tests.id('olga login') and role = 'admin';
 update public.user_roles set expires_at = now() where id = (tests.kept('third') #>> '{data,grant_id}')::uuid;
 select tests.authenticate_as(tests.id('olga login'), 'aal2');
 select is(pg_temp.seen(), 0, 'break-glass ends by itself');
