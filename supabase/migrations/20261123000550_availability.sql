@@ -172,13 +172,14 @@ immutable
 set search_path = ''
 as $$
 declare
-  first date := lower(within) at time zone time_zone;
+  -- Greenland's clocks jump over the last hour of a Saturday: its hours are the first of Sunday.
+  first date := (lower(within) - interval '1 hour') at time zone time_zone;
   last date := upper(within) at time zone time_zone;
 begin
   return query select first + day from generate_series(0, last - first) day;
 end
 $$;
-comment on function app.local_dates is 'The calendar days of a zone that a range touches.';
+comment on function app.local_dates is 'The calendar days of a zone whose local times a range touches, what the clock jumps over included.';
 
 create function app.expand_hours(hours app.weekly_hours[], within tstzmultirange)
 returns tstzmultirange

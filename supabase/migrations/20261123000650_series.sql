@@ -18,6 +18,18 @@ $$;
 comment on function app.is_recurrence_rule is
   'Whether a text has the form of an RFC 5545 RECUR: the column is on record, so it must have no room for anything else.';
 
+create function app.whole_minutes(starts timestamptz, ends timestamptz)
+returns integer
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return greatest(1, round(extract(epoch from ends - starts) / 60));
+end
+$$;
+comment on function app.whole_minutes is 'How long a series'' occurrence lasts, as duration_minutes has it.';
+
 create table public.session_series (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null,

@@ -189,6 +189,36 @@ end
 $$;
 comment on function app.narrowed is 'Where a session may lie so that it and its buffers are within open time.';
 
+create function app.barred_time(booking app.booking, within tstzrange)
+returns tstzmultirange
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return coalesce((
+    select range_agg(tstzrange(
+      app.local_to_instant(lower(barred.days)::timestamp, barred.time_zone),
+      -- What starts on the last of the days may end after it.
+      app.local_to_instant(upper(barred.days)::timestamp, barred.time_zone) + (booking.end_time - booking.start_time)))
+    from (
+      select clinic.time_zone,
+        daterange(coverage.starts_on, coverage.ends_on, '[]') * daterange(rule.starts_on, rule.ends_on, '[]') * daterange(
+          (lower(within) at time zone clinic.time_zone)::date, (upper(within) at time zone clinic.time_zone)::date, '[]') as days
+      from public.client_coverages coverage
+      join public.payer_rules rule on rule.organization_id = coverage.organization_id and rule.payer_id = coverage.payer_id
+      join public.organizations clinic on clinic.id = coverage.organization_id
+      where coverage.organization_id = booking.organization_id
+        and coverage.client_id = booking.client_id
+        and not rule.allows_concurrent_supervision
+    ) barred
+    where not isempty(barred.days)), '{}');
+end
+$$;
+comment on function app.barred_time is
+  'Where, on the days of a range on which a payer bars supervision beside direct treatment (app.bars_concurrency), a session '
+  'like the booking could lie.';
+
 create function app.bookable_time(booking app.booking, within tstzrange, ignoring uuid[] default '{}')
 returns tstzmultirange
 language plpgsql
@@ -201,6 +231,7 @@ declare
     lower(within) - make_interval(mins => booking.buffer_before_minutes),
     upper(within) + make_interval(mins => booking.buffer_after_minutes));
   open_time tstzmultirange := app.available_time(booking.organization_id, booking.therapist_id, tstzmultirange(within));
+  barred tstzmultirange;
 begin
   if isempty(open_time) then
     return open_time;
@@ -209,10 +240,12 @@ begin
     app.unclaimed_time(booking.therapist_id, 0::smallint, widened, ignoring),
     booking.buffer_before_minutes, booking.buffer_after_minutes);
   open_time := open_time * app.unclaimed_time(booking.client_id, booking.client_lane, within, ignoring);
-  if booking.takes_every_lane
-    or booking.client_lane <> 0 and app.bars_concurrency(booking.organization_id, booking.client_id, within)
-  then
-    open_time := open_time * app.unclaimed_time(booking.client_id, (1 - booking.client_lane)::smallint, within, ignoring);
+  if booking.client_lane <> 0 then
+    barred := app.barred_time(booking, within);
+    if not isempty(barred) then
+      open_time := open_time * (tstzmultirange(within) - barred
+        + app.unclaimed_time(booking.client_id, (1 - booking.client_lane)::smallint, within, ignoring));
+    end if;
   end if;
   if booking.room_id is not null then
     open_time := open_time * app.narrowed(
@@ -224,7 +257,7 @@ end
 $$;
 comment on function app.bookable_time is
   'Within a range, the time in which a session like the booking can lie: the therapist works, and nothing claims '
-  'therapist, client, room or the buffers. The times of the booking itself do not matter.';
+  'therapist, client, room or the buffers. Of the times of the booking itself only how long it lasts matters.';
 
 create function app.nearest_bookable_times(
   booking app.booking, besides tstzmultirange, ignoring uuid[], how_many integer default 3

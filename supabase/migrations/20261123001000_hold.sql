@@ -163,7 +163,7 @@ begin
     case when cardinality(clients) = 1 then clients[1] end,
     (plan.service).id, plan.time_zone, recurrence ->> 'rule',
     coalesce((recurrence ->> 'local_start')::timestamp, first.start_time at time zone plan.time_zone),
-    greatest(1, round(extract(epoch from first.end_time - first.start_time) / 60)),
+    app.whole_minutes(first.start_time, first.end_time),
     array(
       select distinct exdate
       from (

@@ -6,7 +6,8 @@
 --     session whose place the new occurrences name keeps it; the others take, in order, the places that are left.
 --     Sessions keep their id, notes and history; what stays as it is is not even updated. So extending is the same rule
 --     with a later end: what exists does not change, what is missing is booked.
---   * A session that was moved by hand keeps its own time, therapist and room: it only gets its new place in the series.
+--   * A session that was moved by hand (of a rule also: made longer or shorter) keeps its own time, therapist and room: it
+--     only gets its new place in the series.
 --   * What is too many is cancelled by the clinic and leaves the series. What is missing is booked, with room and place
 --     of service as the series' other sessions have.
 --   * An occurrence that was cancelled, delivered or missed is not booked again by naming the same time again: `settled`
@@ -280,6 +281,10 @@ begin
           when (wanted.occurrence).index is null then 'drop'
           when (wanted.session).id is null then 'add'
           when (wanted.session).start_time <> (wanted.session).occurrence_start then 'keep'
+          -- Moved to end at another time. Of a list, each lasts as long as was asked for it.
+          when (edit.series).rule is not null
+            and app.whole_minutes((wanted.session).start_time, (wanted.session).end_time) <> (edit.series).duration_minutes
+            then 'keep'
           when ((wanted.session).start_time, (wanted.session).end_time, (wanted.session).time_zone,
               (wanted.session).therapist_id, (wanted.session).room_id)
             is not distinct from ((wanted.occurrence).start_time, (wanted.occurrence).end_time, edit.time_zone,

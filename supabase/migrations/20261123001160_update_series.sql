@@ -30,7 +30,7 @@ begin
   edited.rule := request -> 'recurrence' ->> 'rule';
   edited.local_start := coalesce(
     (request -> 'recurrence' ->> 'local_start')::timestamp, first.start_time at time zone edit.time_zone);
-  edited.duration_minutes := greatest(1, round(extract(epoch from first.end_time - first.start_time) / 60));
+  edited.duration_minutes := app.whole_minutes(first.start_time, first.end_time);
   edited.exdates := array(
     select exdate
     from jsonb_array_elements_text(request -> 'recurrence' -> 'exdates') given (local_time)

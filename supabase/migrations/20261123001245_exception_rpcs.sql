@@ -126,7 +126,7 @@ begin
     where extra.organization_id = wanted.organization_id and extra.therapist_id = appointment.therapist_id
       and extra.kind = 'extra_hours' and extra.status = 'active'
       and extra.start_time < appointment.end_time and extra.end_time > appointment.start_time
-    ) @> tstzrange(appointment.start_time, appointment.end_time), false);
+    ) @> tstzrange(appointment.start_time, appointment.end_time) * within, false);
 end
 $$;
 comment on function app.appointments_in_the_way is

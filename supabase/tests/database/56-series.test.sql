@@ -1,6 +1,6 @@
 -- Editing a series: what public.update_series makes of its sessions, whom it lets, and what it leaves alone.
 begin;
-select plan(90);
+select plan(91);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 
@@ -212,6 +212,13 @@ select results_eq(
   $$ select start_time, end_time, occurrence_start from public.sessions where id = tests.id('lived 1') $$,
   $$ select tests.at('22:30', 1), tests.at('23:30', 1), tests.at('13:30', 1) $$,
   'one that was moved by hand keeps its own time and gets its new place in the series');
+select tests.book_series('weekly', '20:00', array[70, 77], '{"recurrence": {"rule": "FREQ=WEEKLY;COUNT=2"}}');
+select public.move_session(jsonb_build_object('session_id', session.id, 'version', session.version, 'time_zone', 'America/New_York')
+  || tests.occurrence(session.start_time, session.end_time + interval '1 hour'))
+from public.sessions session where session.series_id = tests.id('weekly') and session.start_time = tests.at('20:00', 77);
+select is(
+  tests.sizes(tests.edit('weekly', tests.days('20:00', array[70, 77, 84]), '{"recurrence": {"rule": "FREQ=WEEKLY;COUNT=3"}}')),
+  'unchanged 2, added 1', 'nor does one that was made longer by hand become as short again when its series is extended');
 select tests.clear_authentication();
 select results_eq(
   $$ select session::text from public.sessions session where id in (tests.id('lived 2'), tests.id('lived 3'), tests.id('lived 4')) order by 1 $$,

@@ -1,6 +1,6 @@
 -- Hours: what booking by public.hold_sessions makes of when a therapist works.
 begin;
-select plan(21);
+select plan(22);
 
 select tests.create_clinic('north');
 -- Rosa works 9 to 17 on the day of the tests; Theo round the clock.
@@ -110,6 +110,17 @@ select tests.clear_authentication();
 select throws_ok(
   $$ update public.services set credentials = '{PhD}' where id = tests.id('north 97155') $$, '23514', null, 'credentials are known ones');
 select is_empty('select * from app.ledger_faults()', 'the ledger, the holds and the exceptions agree');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Changes of the clock
+-- ---------------------------------------------------------------------------------------------------------
+
+select is(
+  app.expand_hours(
+    array[row(6, '22:00', '23:30', '2020-01-01', null, 'America/Nuuk')::app.weekly_hours],
+    '{[2027-03-28 00:00:00-01, 2027-03-28 01:00:00-01)}'),
+  '{[2027-03-28 00:00:00-01, 2027-03-28 00:30:00-01)}'::tstzmultirange,
+  'hours that the clock jumps over into the next day are found on that day, as they are in a longer range');
 
 select * from finish();
 rollback;

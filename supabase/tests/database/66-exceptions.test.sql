@@ -1,6 +1,6 @@
 -- Time off, extra hours and holidays: what is in the way is named, cancelled or kept; and taking back.
 begin;
-select plan(72);
+select plan(73);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 
@@ -190,6 +190,13 @@ select results_eq(
   $$ select kind, therapist_id from public.availability_exceptions where organization_id = tests.id('north') and kind = 'holiday' $$,
   $$ values ('holiday', null::uuid) $$, 'it is the organization''s');
 select is_empty('select * from app.ledger_faults()', 'the ledger is sound');
+rollback to asked;
+
+select tests.authenticate_as(tests.id('north scheduler login'));
+select tests.add_exception('extra_hours', '12:30', '13:30');
+select is(
+  tests.said(tests.add_exception('holiday', '12:30', '13:00')), array['off 12:30-13:00'],
+  'what begins before the holiday is not in its way either, when the rest is in extra hours');
 rollback to asked;
 
 -- ---------------------------------------------------------------------------------------------------------

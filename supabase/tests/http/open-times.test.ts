@@ -128,6 +128,7 @@ describe("a search", () => {
         select ${here.id}, payer.id, '2020-01-01', false from payer)
       insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
       select ${here.id}, ${here.aspen}, payer.id, (${at(16)}::timestamptz at time zone ${TIME_ZONE})::date from payer`;
+    await hold(here, time(39, 18));
     await hold(here, time(40, 17));
     const wanted = {
       client_id: here.aspen,
@@ -137,6 +138,7 @@ describe("a search", () => {
     };
     const range = { range_start: time(39, 16).start_time, range_end: time(40, 19).start_time };
     const data = await find(here.scheduler, search(16, 3, { ...wanted, ...range }));
+    expect(startsOf(data, here.theo.id)).toContain(time(39, 18).start_time);
     expect(startsOf(data, here.theo.id)).toContain(at(16));
     expect(startsOf(data, here.theo.id)).not.toContain(at(17));
   });

@@ -103,14 +103,15 @@ async function modelSessions(clinic: Clinic): Promise<ModelSession[]> {
 }
 
 async function modelSeries(clinic: Clinic): Promise<Model["series"]> {
-  const clients =
-    await sql`select id, client_id from public.session_series where organization_id = ${clinic.id}`;
-  const clientOf = new Map(clients.map(({ id, client_id }) => [id, client_id]));
+  const rows =
+    await sql`select id, client_id, duration_minutes from public.session_series where organization_id = ${clinic.id}`;
+  const rowOf = new Map(rows.map((row) => [row.id, row]));
   return (await readSeries(clinic)).map((row) => ({
     id: row.id,
     continues: row.continues_series_id,
-    client: clientOf.get(row.id),
+    client: rowOf.get(row.id)?.client_id,
     therapist: row.therapist_id,
+    minutes: rowOf.get(row.id)?.duration_minutes,
     version: row.version,
     status: row.status as "active" | "ended",
   }));

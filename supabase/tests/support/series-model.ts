@@ -18,6 +18,8 @@ export interface ModelSeries {
   continues: string | null;
   client: string;
   therapist: string;
+  /** How long each occurrence of its rule lasts. */
+  minutes: number;
   version: number;
   status: "active" | "ended";
 }
@@ -114,7 +116,8 @@ export function modelEdit(model: Model, edit: Edit): Outcome {
       becomes.set(session, { ...session, status: "cancelled", series: null, occurrence: null, version });
       continue;
     }
-    const byHand = session.start !== session.occurrence;
+    const byHand =
+      session.start !== session.occurrence || session.end - session.start !== series.minutes * 60_000;
     const therapist = byHand ? session.therapist : (edit.therapist ?? session.therapist);
     const time = byHand ? { start: session.start, end: session.end } : place;
     const next = { ...session, ...time, therapist, series: inSeries, occurrence: place.start };
@@ -150,9 +153,11 @@ export function modelEdit(model: Model, edit: Edit): Outcome {
     return { refused: "conflict" };
   }
 
+  const [first] = edit.occurrences;
+  const minutes = first ? (first.end - first.start) / 60_000 : series.minutes;
   const edited: ModelSeries = split
-    ? { ...series, id: "", continues: series.id, version: 1, status: "active", therapist }
-    : { ...series, version: series.version + 1, status: "active", therapist };
+    ? { ...series, id: "", continues: series.id, version: 1, status: "active", therapist, minutes }
+    : { ...series, version: series.version + 1, status: "active", therapist, minutes };
   return {
     split,
     sessions: model.sessions.map((session) => becomes.get(session) ?? session),
