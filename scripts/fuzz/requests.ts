@@ -183,7 +183,7 @@ const OF_TABLES: Record<string, string> = {
 };
 
 /** The table that an id of this name is of, by its plural: `client_ids` are of clients. */
-function idsFor(name: string, { home }: World): string | undefined {
+export function idsFor(name: string, { home }: World): string | undefined {
   const one = name.replace(/_ids$/, "_id");
   const table = OF_TABLES[one] ?? `${one.replace(/_id$/, "")}s`;
   return home.ids.has(table) ? table : undefined;

@@ -49,14 +49,31 @@ function asFunctionsAsk(schema: z.ZodType, request: Json): Json {
 
 const KEYS = ["a", "key-1", "", " ", "a b", "é", "k".repeat(255), "k".repeat(256), "\u0000", "'; select 1--"];
 
+/** Requests that keep to the contract, or else of what the code speaks of. */
+function requestsAsked({ schema, vocabulary }: Rpc, world: World): fc.Arbitrary<Json> {
+  return schema
+    ? requestsOf(schema, world).map((request) => asFunctionsAsk(schema, request))
+    : requestsOfNames(vocabulary, world);
+}
+
+/** Arguments as they should be. */
+export function plainArguments(rpc: Rpc, world: World): fc.Arbitrary<Record<string, Json>> {
+  const members = rpc.args
+    .filter(({ name }) => name !== "idempotency_key")
+    .map(({ name, type }): [string, fc.Arbitrary<Json>] => [
+      name,
+      type === "jsonb"
+        ? requestsAsked(rpc, world)
+        : requestsOfNames([name], world).map((record) => (record as Record<string, Json>)[name] ?? null),
+    ]);
+  return fc.record(Object.fromEntries(members));
+}
+
 function argument(rpc: Rpc, name: string, type: string, world: World): fc.Arbitrary<string> {
   if (name === "idempotency_key") return fc.oneof(fc.uuid(), fc.constantFrom(...KEYS)).map(toText);
   if (type === "jsonb") {
     const loose = requestsOfNames(rpc.vocabulary, world);
-    const { schema } = rpc;
-    const asked = schema
-      ? requestsOf(schema, world).map((request) => asFunctionsAsk(schema, request))
-      : loose;
+    const asked = requestsAsked(rpc, world);
     const both = fc
       .tuple(asked, loose)
       .map(([request, more]) => ({ ...(more as object), ...(request as object) }) as Json);

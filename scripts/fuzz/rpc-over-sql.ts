@@ -99,7 +99,7 @@ function report(tally: Tally, { rpc, caller, args }: RpcCase, what: string, seen
   tally.find({ target: rpc.name, caller: caller.name, sent: args, what, seen });
 }
 
-function actingAs({ role, user }: Caller): string {
+export function actingAs({ role, user }: Caller): string {
   const claims = user ? claimsOf(user) : JSON.stringify({ role });
   return `
     reset role; savepoint call;
@@ -109,7 +109,7 @@ function actingAs({ role, user }: Caller): string {
 }
 
 /** The call as PostgREST writes it: arguments from one JSON object, by name. Those left out have their defaults. */
-function statementOf({ name, args }: Rpc): string {
+export function statementOf({ name, args }: Rpc): string {
   if (args.length === 0)
     return `select to_jsonb(it) as answer from (select $1::text) given, public.${name}() it`;
   const given = args.map((arg) => `"${arg.name}" => _."${arg.name}"`);

@@ -2,6 +2,7 @@
 
 import postgres, { type Sql } from "postgres";
 import { marksIn } from "../../supabase/tests/leaks/scan.ts";
+import { compareTwins } from "./noninterference.ts";
 import { fuzzOverHttp } from "./over-http.ts";
 import { injectOverRest, plantProbe } from "./over-rest.ts";
 import { fuzzOverSql } from "./rpc-over-sql.ts";
@@ -21,8 +22,8 @@ export interface Plan {
   lanes?: number;
 }
 
-/** Of a hundred cases, over SQL, over HTTP, and of injections over REST. */
-const SHARES = { sql: 0.75, http: 0.2, injections: 0.05 };
+/** Of a hundred cases, over SQL, of twins, over HTTP, and of injections over REST. */
+const SHARES = { sql: 0.65, twins: 0.1, http: 0.2, injections: 0.05 };
 /** So many calls change clinics so much that the next target gets new ones. */
 const WORN = 40;
 
@@ -46,6 +47,11 @@ export async function fuzz(
     await connection.end();
   });
   log(`${tally.cases} cases over SQL`);
+
+  // One connection by itself: it has triggers on every table until it is done.
+  const places = each(SHARES.twins, asked.length);
+  await compareTwins(sql, await buildWorld(sql), asked, { seed, places }, tally);
+  log(`${tally.cases} cases with twins`);
 
   const overHttp = [...functions, ...functions, ...asked];
   await inLanes(overHttp, lanes, async (take) => {

@@ -2,7 +2,7 @@
 
 import postgres, { type Sql } from "postgres";
 import type { StackHealth } from "../stack/gateway.ts";
-import { startStack } from "../stack/index.ts";
+import { type StackOptions, startStack } from "../stack/index.ts";
 import { loadKeys, type StackKeys } from "../stack/keys.ts";
 
 /** Where requests go, and what signs tokens there. */
@@ -20,9 +20,9 @@ export interface FuzzStack extends Target {
   stop(): Promise<void>;
 }
 
-export async function startFuzzStack(): Promise<FuzzStack> {
+export async function startFuzzStack(options: StackOptions = {}): Promise<FuzzStack> {
   const lines: string[] = [];
-  const stack = await startStack({ log: (line) => lines.push(line) });
+  const stack = await startStack({ log: (line) => lines.push(line), ...options });
   const { dataDir } = (await (await fetch(`${stack.url}/health`)).json()) as StackHealth;
   const sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
   // The world's notes are encrypted as the functions do it.

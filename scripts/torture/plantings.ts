@@ -180,7 +180,7 @@ export const PLANTINGS: readonly Planting[] = [
         ANSWER,
         "app.book_holds(organization, offer.id, jsonb_build_object('session', request -> 'session'))",
         `case when exists (select from public.session_holds it where it.id = offer.id and it.status = 'confirmed')
-        then jsonb_build_object('sessions', app.sessions_json(array[offer.id]))
+        then jsonb_build_object('sessions', app.sessions_json(organization, array[offer.id]))
         else app.book_holds(organization, offer.id, jsonb_build_object()) end`,
       ),
     ],
@@ -188,7 +188,7 @@ export const PLANTINGS: readonly Planting[] = [
       rewritten(
         ANSWER,
         `case when exists (select from public.session_holds it where it.id = offer.id and it.status = 'confirmed')
-        then jsonb_build_object('sessions', app.sessions_json(array[offer.id]))
+        then jsonb_build_object('sessions', app.sessions_json(organization, array[offer.id]))
         else app.book_holds(organization, offer.id, jsonb_build_object()) end`,
         "app.book_holds(organization, offer.id, jsonb_build_object('session', request -> 'session'))",
       ),
@@ -205,14 +205,14 @@ export const PLANTINGS: readonly Planting[] = [
       rewritten(
         "app.substitute_therapist(uuid, jsonb)",
         "app.write_changes(organization, changes)",
-        "app.sessions_json(ids)",
+        "app.sessions_json(organization, ids)",
       ),
       rewritten(EDIT, "step.kind = 'move' and", "step.kind = 'nothing' and"),
     ],
     undo: [
       rewritten(
         "app.substitute_therapist(uuid, jsonb)",
-        "app.sessions_json(ids)",
+        "app.sessions_json(organization, ids)",
         "app.write_changes(organization, changes)",
       ),
       rewritten(EDIT, "step.kind = 'nothing' and", "step.kind = 'move' and"),

@@ -364,7 +364,7 @@ begin
   -- Of the two charges the actual one is what will be billed.
   select it.* into charge
   from public.session_charges it
-  where it.session_id = session.id
+  where it.organization_id = organization and it.session_id = session.id
   order by it.kind
   limit 1
   for update;
@@ -373,7 +373,7 @@ begin
   end if;
   update public.session_charges it
   set override_reason = reason, overridden_at = clock_timestamp(), overridden_by = auth.uid()
-  where it.id = charge.id;
+  where it.organization_id = organization and it.id = charge.id;
   insert into audit.events (organization_id, action, table_name, row_id, details)
   values (organization, 'charge.mue_overridden', 'session_charges', charge.id, jsonb_build_object(
     'kind', charge.kind, 'cpt_code', charge.cpt_code, 'limit', charge.mue_limit, 'units', charge.mue_units));

@@ -26,7 +26,9 @@ begin
   then
     perform app.refuse('not_found', 'There is no such case.');
   elsif exists (
-    select from public.billing_cases it where it.id = any (wanted) and (it.status <> 'open' or it.batch_id is not null))
+    select
+    from public.billing_cases it
+    where it.organization_id = organization and it.id = any (wanted) and (it.status <> 'open' or it.batch_id is not null))
   then
     perform app.refuse_field('case_ids', 'not_open', 'A case is in a batch already, or is not open.');
   end if;
@@ -38,7 +40,7 @@ begin
   from public.billing_batches it
   where it.organization_id = organization and it.receiver_code = profile.receiver_code
   returning * into made;
-  update public.billing_cases it set batch_id = made.id where it.id = any (wanted);
+  update public.billing_cases it set batch_id = made.id where it.organization_id = organization and it.id = any (wanted);
   return jsonb_build_object(
     'batch_id', made.id, 'control_number', made.control_number, 'status', made.status, 'case_ids', to_jsonb(wanted));
 end
@@ -61,7 +63,7 @@ begin
   where it.organization_id = organization and it.id = (request ->> 'batch_id')::uuid;
   if found.id is null then
     perform app.refuse('not_found', 'There is no such batch.');
-  elsif not exists (select from public.billing_cases it where it.batch_id = found.id) then
+  elsif not exists (select from public.billing_cases it where it.organization_id = organization and it.batch_id = found.id) then
     perform app.refuse_field('batch_id', 'empty', 'All its claims are void.');
   end if;
   return found;
@@ -193,10 +195,10 @@ begin
   perform app.refuse_incomplete_batch(batch);
   select jsonb_agg(app.claim_json(it) order by it.claim_number) into claims
   from public.billing_cases it
-  where it.batch_id = batch.id;
+  where it.organization_id = organization and it.batch_id = batch.id;
   perform app.record_accesses(organization, 'billing_batch.read', 'billing_cases', array_agg(it.id), array_agg(it.client_id))
   from public.billing_cases it
-  where it.batch_id = batch.id;
+  where it.organization_id = organization and it.batch_id = batch.id;
   return jsonb_build_object(
     'control_number', batch.control_number, 'usage', batch.usage,
     'created_at', to_char(batch.created_at at time zone zone, 'YYYY-MM-DD"T"HH24:MI'),
@@ -221,13 +223,15 @@ declare
   batch public.billing_batches := app.lock_batch(organization, request);
 begin
   perform app.require_fields(request, 'claims');
-  if (request ->> 'claims')::integer <> (select count(*) from public.billing_cases it where it.batch_id = batch.id) then
+  if (request ->> 'claims')::integer <> (
+    select count(*) from public.billing_cases it where it.organization_id = organization and it.batch_id = batch.id)
+  then
     perform app.refuse_field('claims', 'changed', 'A claim was voided meanwhile: read the batch again.');
   end if;
   if batch.status = 'draft' then
     perform app.refuse_incomplete_batch(batch);
-    update public.billing_cases it set status = 'submitted' where it.batch_id = batch.id;
-    update public.billing_batches it set status = 'exported' where it.id = batch.id;
+    update public.billing_cases it set status = 'submitted' where it.organization_id = organization and it.batch_id = batch.id;
+    update public.billing_batches it set status = 'exported' where it.organization_id = organization and it.id = batch.id;
   end if;
   return jsonb_build_object('batch_id', batch.id, 'control_number', batch.control_number, 'status', 'exported');
 end

@@ -209,7 +209,9 @@ begin
       and document.deleted_at is null
       -- A link knows no user: what it was given for must hold when it is used.
       and exists (
-        select from public.clients client where client.id = document.client_id and client.status = 'active')
+        select
+        from public.clients client
+        where client.organization_id = document.organization_id and client.id = document.client_id and client.status = 'active')
       and exists (
         select
         from public.user_roles membership

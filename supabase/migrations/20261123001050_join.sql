@@ -196,7 +196,8 @@ begin
     perform app.refuse_fault(
       case when fault ->> 'code' = 'not_assigned' or fault ->> 'field' = party_field then party_field else slot_field end, fault);
   elsif service.is_group
-    and cardinality(members) >= (select it.capacity from public.session_groups it where it.id = slot.id)
+    and cardinality(members) >= (
+      select it.capacity from public.session_groups it where it.organization_id = organization and it.id = slot.id)
   then
     perform app.refuse('group_full', 'Every place in this group is taken.');
   end if;

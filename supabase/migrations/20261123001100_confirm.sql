@@ -60,7 +60,7 @@ $$;
 comment on function app.session_json(public.sessions) is
   'A session as the wire has it. To be asked for after the statement that writes the session, which writes its charge.';
 
-create function app.sessions_json(session_ids uuid[])
+create function app.sessions_json(organization uuid, session_ids uuid[])
 returns jsonb
 language plpgsql
 stable
@@ -73,7 +73,7 @@ begin
       join public.services service
         on service.organization_id = session.organization_id and service.id = session.service_id
       left join public.session_charges charge on charge.session_id = session.id and charge.kind = 'planned'
-      where session.id = any (session_ids)),
+      where session.organization_id = organization and session.id = any (session_ids)),
     '[]');
 end
 $$;
@@ -118,7 +118,7 @@ begin
     'message', 'The held service is billed under another code.', 'expected', service.cpt_code))
   into wrong
   from jsonb_array_elements(given) with ordinality as item (value, position)
-  join public.services service on service.id = holds[1].service_id
+  join public.services service on service.organization_id = holds[1].organization_id and service.id = holds[1].service_id
   where item.value -> 'cpt' ->> 'code' <> service.cpt_code;
   if wrong is not null then
     perform app.refuse_fields(wrong);
@@ -150,7 +150,7 @@ begin
       'session_ids', (
         select jsonb_agg(coalesce(hold.session_id, hold.id) order by hold.start_time, hold.id)
         from public.session_holds hold
-        where hold.batch_key = ended.batch_key)));
+        where hold.organization_id = ended.organization_id and hold.batch_key = ended.batch_key)));
   end if;
   perform app.refuse('hold_expired', 'This hold has ended.', jsonb_build_object(
     'reason', reason,
@@ -212,7 +212,7 @@ set search_path = ''
 as $$
 declare
   holds public.session_holds[] := array(
-    select it from public.session_holds it where hold_key in (it.id, it.batch_key));
+    select it from public.session_holds it where it.organization_id = organization and hold_key in (it.id, it.batch_key));
   ended public.session_holds;
   confirmed jsonb;
 begin
@@ -223,12 +223,16 @@ begin
     perform app.lock_subjects(array(
       select subject.id
       from unnest(holds) hold
-      left join public.sessions moved on moved.id = hold.session_id
+      left join public.sessions moved on moved.organization_id = organization and moved.id = hold.session_id
       cross join lateral (values
         (hold.therapist_id), (hold.client_id), (hold.room_id), (moved.therapist_id), (moved.room_id)) as subject (id)));
   end if;
   holds := array(
-    select it from public.session_holds it where it.batch_key = hold_key order by it.start_time, it.id for update);
+    select it
+    from public.session_holds it
+    where it.organization_id = organization and it.batch_key = hold_key
+    order by it.start_time, it.id
+    for update);
 
   select * into ended
   from unnest(holds) hold
@@ -240,7 +244,7 @@ begin
   if exists (
     select
     from unnest(holds) hold
-    join public.sessions moved on moved.id = hold.session_id
+    join public.sessions moved on moved.organization_id = organization and moved.id = hold.session_id
     where moved.status <> 'scheduled')
   then
     perform app.refuse_ended_hold(holds[1], 'session_not_scheduled');
@@ -248,7 +252,7 @@ begin
     -- Whoever held it decided by what the session was then.
     select
     from unnest(holds) hold
-    join public.sessions moved on moved.id = hold.session_id
+    join public.sessions moved on moved.organization_id = organization and moved.id = hold.session_id
     where moved.updated_at > hold.created_at)
   then
     perform app.refuse_ended_hold(holds[1], 'session_changed');
@@ -283,13 +287,13 @@ begin
       buffer_before_minutes = hold.buffer_before_minutes, buffer_after_minutes = hold.buffer_after_minutes,
       place_of_service = coalesce(app.asked_place_of_service(request, hold.id), session.place_of_service)
     from unnest(holds) hold
-    where session.id = hold.session_id;
+    where session.organization_id = organization and session.id = hold.session_id;
   end if;
-  confirmed := app.sessions_json(array(select coalesce(hold.session_id, hold.id) from unnest(holds) hold));
+  confirmed := app.sessions_json(organization, array(select coalesce(hold.session_id, hold.id) from unnest(holds) hold));
   if holds[1].series_id is not null then
     update public.session_series series
     set status = 'active'
-    where series.id = holds[1].series_id and series.status = 'held';
+    where series.organization_id = organization and series.id = holds[1].series_id and series.status = 'held';
   end if;
 
   return jsonb_build_object(
@@ -311,9 +315,12 @@ as $$
 declare
   hold_key uuid := (request ->> 'hold_key')::uuid;
   holds public.session_holds[] := array(
-    select it from public.session_holds it where hold_key in (it.id, it.batch_key));
+    select it from public.session_holds it where it.organization_id = organization and hold_key in (it.id, it.batch_key));
 begin
-  if holds[1].created_by is distinct from auth.uid() or holds[1].waitlist_entry_id is not null then
+  -- Also of no hold at all: the request may name another clinic's beside a row of one's own.
+  if holds = '{}' then
+    perform app.refuse('not_found', 'There is no such hold.');
+  elsif holds[1].created_by is distinct from auth.uid() or holds[1].waitlist_entry_id is not null then
     perform app.refuse('forbidden', 'Only the user who made a hold can confirm it; an offer is answered on the waitlist.');
   end if;
   if cardinality(holds) = 1 and holds[1].batch_key <> hold_key then

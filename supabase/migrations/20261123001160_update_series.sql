@@ -55,7 +55,7 @@ begin
     update public.session_series series
     set status = edited.status, therapist_id = edited.therapist_id, time_zone = edited.time_zone, rule = edited.rule,
       local_start = edited.local_start, duration_minutes = edited.duration_minutes, exdates = edited.exdates
-    where series.id = edited.id;
+    where series.organization_id = edited.organization_id and series.id = edited.id;
     written := edited.id;
   else
     update public.session_series series
@@ -64,7 +64,7 @@ begin
         select exdate
         from unnest(series.exdates) exdate
         where exdate <= edit.last_kept at time zone series.time_zone)
-    where series.id = (edit.series).id;
+    where series.organization_id = (edit.series).organization_id and series.id = (edit.series).id;
     insert into public.session_series (
       organization_id, therapist_id, client_id, service_id, time_zone, rule, local_start, duration_minutes, exdates,
       continues_series_id, status)
@@ -114,7 +114,7 @@ begin
   update public.sessions session
   set status = 'cancelled', cancelled_by = 'clinic', series_id = null, occurrence_start = null
   from unnest(steps) step
-  where step.kind = 'drop' and session.id = (step.session).id;
+  where step.kind = 'drop' and session.organization_id = (edit.series).organization_id and session.id = (step.session).id;
 
   -- One statement: sessions may take each other's places.
   update public.sessions session
@@ -125,12 +125,12 @@ begin
     buffer_before_minutes = (step.booking).buffer_before_minutes,
     buffer_after_minutes = (step.booking).buffer_after_minutes
   from unnest(steps) step
-  where step.kind = 'move' and session.id = (step.session).id;
+  where step.kind = 'move' and session.organization_id = (edit.series).organization_id and session.id = (step.session).id;
 
   update public.sessions session
   set series_id = series, occurrence_start = (step.occurrence).start_time
   from unnest(steps) step
-  where step.kind = 'keep' and session.id = (step.session).id
+  where step.kind = 'keep' and session.organization_id = (edit.series).organization_id and session.id = (step.session).id
     and (session.series_id, session.occurrence_start) is distinct from (series, (step.occurrence).start_time);
 
   insert into public.sessions (

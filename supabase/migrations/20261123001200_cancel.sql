@@ -79,7 +79,7 @@ begin
 
   update public.session_holds hold
   set status = 'released'
-  where hold.id in (select found.id from unnest(holds) found) and hold.status = 'held';
+  where hold.organization_id = organization and hold.id in (select found.id from unnest(holds) found) and hold.status = 'held';
 
   -- holds is what was found, the table what has become of it.
   select jsonb_build_object(
@@ -90,7 +90,7 @@ begin
       where now_row.status = 'confirmed'), '[]'))
   into outcome
   from unnest(holds) found
-  join public.session_holds now_row on now_row.id = found.id
+  join public.session_holds now_row on now_row.organization_id = organization and now_row.id = found.id
   cross join lateral (values (jsonb_build_object('id', found.id, 'kind', 'hold'))) as entry (item);
   perform app.pass_on_offers(organization, array(select found.id from unnest(holds) found));
   return outcome;
@@ -169,13 +169,14 @@ $$;
 comment on function app.leave_series is
   'Puts cancelled occurrences on their series'' exception dates, and ends a series of which nothing is left.';
 
-create function app.lock_sessions(session_ids uuid[], and_subjects uuid[] default '{}')
+create function app.lock_sessions(organization uuid, session_ids uuid[], and_subjects uuid[] default '{}')
 returns public.sessions[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-  seen public.sessions[] := array(select it from public.sessions it where it.id = any (session_ids));
+  seen public.sessions[] := array(
+    select it from public.sessions it where it.organization_id = organization and it.id = any (session_ids));
   locked public.sessions[];
 begin
   perform app.lock_subjects(and_subjects || array(
@@ -183,7 +184,11 @@ begin
     from unnest(seen) session
     cross join lateral (values (session.therapist_id), (session.client_id), (session.room_id)) as subject (id)));
   locked := array(
-    select it from public.sessions it where it.id = any (session_ids) order by it.id for update);
+    select it
+    from public.sessions it
+    where it.organization_id = organization and it.id = any (session_ids)
+    order by it.id
+    for update);
   if exists (
     select
     from unnest(seen) before
@@ -199,7 +204,7 @@ $$;
 comment on function app.lock_sessions is
   'The sessions, by start, once their subjects and the others are locked; starts over when they are no longer theirs.';
 
-create function app.end_sessions(session_ids uuid[], by_whom text, reason text)
+create function app.end_sessions(organization uuid, session_ids uuid[], by_whom text, reason text)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -210,7 +215,7 @@ begin
   with cancelled as (
     update public.sessions session
     set status = 'cancelled', cancelled_by = by_whom, cancellation_reason = reason
-    where session.id = any (session_ids) and session.status = 'scheduled'
+    where session.organization_id = organization and session.id = any (session_ids) and session.status = 'scheduled'
     returning session.id
   )
   select coalesce(array_agg(cancelled.id), '{}') into ended from cancelled;
@@ -220,7 +225,7 @@ begin
         jsonb_build_object('id', session.id, 'kind', 'session', 'late', session.late_cancellation)
         order by session.start_time, session.id)
       from public.sessions session
-      where session.id = any (ended)),
+      where session.organization_id = organization and session.id = any (ended)),
     '[]');
 end
 $$;
@@ -307,7 +312,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  sessions public.sessions[] := app.lock_sessions(session_ids);
+  sessions public.sessions[] := app.lock_sessions(organization, session_ids);
   this_moment timestamptz := clock_timestamp();
   too_late uuid[] := array(
     select found.id
@@ -325,7 +330,7 @@ begin
     perform app.refuse('not_found', 'There is no such session.');
   end if;
   cancelled := app.end_sessions(
-    array(select id from unnest(session_ids) id where not id = any (too_late)), by_whom, reason);
+    organization, array(select id from unnest(session_ids) id where not id = any (too_late)), by_whom, reason);
 
   select jsonb_build_object(
     'cancelled', cancelled,

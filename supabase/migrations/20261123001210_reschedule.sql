@@ -247,13 +247,13 @@ begin
     update public.session_groups slot
     set therapist_id = change.therapist_id, start_time = change.start_time, end_time = change.end_time
     from (select distinct on (change.slot_id) change.* from change) change
-    where slot.id = any (moved_slots) and slot.id = change.slot_id
+    where slot.organization_id = organization and slot.id = any (moved_slots) and slot.id = change.slot_id
   ),
   moved_team as (
     update public.session_teams slot
     set start_time = change.start_time, end_time = change.end_time
     from (select distinct on (change.slot_id) change.* from change) change
-    where slot.id = any (moved_slots) and slot.id = change.slot_id
+    where slot.organization_id = organization and slot.id = any (moved_slots) and slot.id = change.slot_id
   ),
   moved as (
     update public.sessions session
@@ -261,11 +261,11 @@ begin
       end_time = change.end_time, time_zone = change.time_zone, takes_every_lane = change.takes_every_lane,
       buffer_before_minutes = change.buffer_before_minutes, buffer_after_minutes = change.buffer_after_minutes
     from change
-    where session.id = change.id
+    where session.organization_id = organization and session.id = change.id
     returning session.id
   )
   select array_agg(moved.id) into written from moved;
-  return app.sessions_json(written);
+  return app.sessions_json(organization, written);
 end
 $$;
 comment on function app.write_changes is 'Puts sessions, with their groups and teams, into their new places. Answers them as the wire has them.';
@@ -300,7 +300,7 @@ begin
   perform app.check_room(organization, room);
 
   ids := app.with_slot_mates(organization, array[named_id]);
-  sessions := app.lock_sessions(ids, array[therapist, room]);
+  sessions := app.lock_sessions(organization, ids, array[therapist, room]);
   named := app.find_own_session(organization, named_id, version, 'session_id');
   if app.with_slot_mates(organization, array[named_id]) <> ids then
     perform app.start_over();
@@ -378,7 +378,7 @@ begin
   end if;
   one := app.swappable(organization, request, 'session_id', 'version');
   other := app.swappable(organization, request, 'other_session_id', 'other_version');
-  perform app.lock_sessions(array[one.id, other.id], '{}');
+  perform app.lock_sessions(organization, array[one.id, other.id], '{}');
   one := app.swappable(organization, request, 'session_id', 'version');
   other := app.swappable(organization, request, 'other_session_id', 'other_version');
 

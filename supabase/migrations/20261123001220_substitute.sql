@@ -76,7 +76,8 @@ begin
   return array(
     select session.id
     from public.sessions session
-    where session.id = any (app.with_slot_mates(organization, found)) and session.therapist_id = therapist
+    where session.organization_id = organization and session.id = any (app.with_slot_mates(organization, found))
+      and session.therapist_id = therapist
     order by session.id);
 end
 $$;
@@ -164,7 +165,7 @@ declare
 begin
   perform app.check_substitution(organization, request);
   ids := app.sessions_to_give(organization, request);
-  sessions := app.lock_sessions(ids, array[(request ->> 'therapist_id')::uuid, substitute]);
+  sessions := app.lock_sessions(organization, ids, array[(request ->> 'therapist_id')::uuid, substitute]);
   if app.sessions_to_give(organization, request) <> ids then
     perform app.start_over();
   end if;

@@ -62,7 +62,7 @@ begin
     perform app.refuse_field('whole_group', 'not_in_a_group', 'The session is in no group.');
   end if;
   ids := case when whole_group then app.with_slot_mates(organization, array[named.id]) else array[named.id] end;
-  locked := app.lock_sessions(ids);
+  locked := app.lock_sessions(organization, ids);
   named := app.find_session_to_mark(organization, request, corrects);
   if whole_group and app.with_slot_mates(organization, array[named.id]) <> ids then
     perform app.start_over();
@@ -236,7 +236,7 @@ begin
       actual_end_time = ended,
       corrected_at = coalesce(correction, session.corrected_at)
     from unnest(sessions) given
-    where session.id = given.id
+    where session.organization_id = given.organization_id and session.id = given.id
     returning session
   )
   select array_agg(marked.session order by (marked.session).id) into written from marked;
@@ -380,10 +380,13 @@ begin
     or exists (
       select
       from public.sessions mate
-      where mate.group_id = session.group_id and mate.client_id = session.client_id and mate.id <> session.id
+      where mate.organization_id = session.organization_id and mate.group_id = session.group_id
+        and mate.client_id = session.client_id and mate.id <> session.id
         and mate.status in ('scheduled', 'in_progress', 'completed'))
     or exists (
-      select from public.session_groups slot where slot.id = session.group_id and slot.members >= slot.capacity)
+      select
+      from public.session_groups slot
+      where slot.organization_id = session.organization_id and slot.id = session.group_id and slot.members >= slot.capacity)
   then
     perform app.refuse_field('session_id', 'time_taken', 'The time that the no-show freed was given to another booking.');
   end if;

@@ -109,12 +109,12 @@ begin
   appointment as (
     select hold.id, 'hold' as kind, hold.therapist_id, hold.start_time, hold.end_time
     from claimed
-    join public.session_holds hold on hold.id = claimed.claim_id
+    join public.session_holds hold on hold.organization_id = wanted.organization_id and hold.id = claimed.claim_id
     where claimed.by_hold
     union all
     select session.id, 'session', session.therapist_id, session.start_time, session.end_time
     from claimed
-    join public.sessions session on session.claim_id = claimed.claim_id
+    join public.sessions session on session.organization_id = wanted.organization_id and session.claim_id = claimed.claim_id
     where not claimed.by_hold
   )
   select appointment.id, appointment.kind, appointment.therapist_id, appointment.start_time, appointment.end_time
@@ -136,7 +136,7 @@ comment on function app.appointments_in_the_way is
 -- Entering
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.end_appointments(appointments app.appointment[], by_whom text, reason text)
+create function app.end_appointments(organization uuid, appointments app.appointment[], by_whom text, reason text)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -146,13 +146,15 @@ declare
 begin
   perform hold.id
   from public.session_holds hold
-  where hold.id in (select it.id from unnest(appointments) it where it.kind = 'hold')
+  where hold.organization_id = organization
+    and hold.id in (select it.id from unnest(appointments) it where it.kind = 'hold')
   order by hold.id
   for update;
   with ended as (
     update public.session_holds hold
     set status = 'released'
-    where hold.id in (select it.id from unnest(appointments) it where it.kind = 'hold') and hold.status = 'held'
+    where hold.organization_id = organization and hold.status = 'held'
+      and hold.id in (select it.id from unnest(appointments) it where it.kind = 'hold')
     returning hold.id, hold.start_time
   )
   select coalesce(
@@ -160,7 +162,7 @@ begin
   into released
   from ended;
   return released || app.end_sessions(
-    array(select it.id from unnest(appointments) it where it.kind = 'session'), by_whom, reason);
+    organization, array(select it.id from unnest(appointments) it where it.kind = 'session'), by_whom, reason);
 end
 $$;
 comment on function app.end_appointments is
@@ -179,6 +181,7 @@ begin
   -- Whose sessions may be cancelled is known before the locks, so that they are taken in one order; what is in the way is
   -- read again behind them.
   perform app.lock_sessions(
+    wanted.organization_id,
     case
       when policy = 'cancel' then array(
         select it.id from app.appointments_in_the_way(wanted, therapists) it where it.kind = 'session')
@@ -192,6 +195,7 @@ begin
   end if;
   if policy = 'cancel' then
     cancelled := app.end_appointments(
+      wanted.organization_id,
       array(
         select it
         from unnest(found) it
@@ -295,7 +299,7 @@ begin
   end if;
   already := exception.status = 'cancelled';
   if not already then
-    update public.availability_exceptions it set status = 'cancelled' where it.id = wanted;
+    update public.availability_exceptions it set status = 'cancelled' where it.organization_id = organization and it.id = wanted;
     exception.status := 'cancelled';
   end if;
   return jsonb_build_object(

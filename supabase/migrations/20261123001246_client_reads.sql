@@ -160,7 +160,7 @@ begin
             else '{}' end
         order by read.place), '[]')
       from unnest(case when by_id then found else found[:page_size] end) with ordinality as read (id, place)
-      join public.clients client on client.id = read.id
+      join public.clients client on client.organization_id = organization and client.id = read.id
       -- Once a client, and not once a field.
       cross join lateral (select to_jsonb(client) as whole offset 0) as row),
     'next', case when not by_id and cardinality(found) > page_size then found[page_size] end);

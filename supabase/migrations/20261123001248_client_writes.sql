@@ -162,7 +162,7 @@ begin
     set full_name = client.full_name, given_name = client.given_name, family_name = client.family_name,
       date_of_birth = client.date_of_birth, sex = client.sex, address_line = client.address_line, city = client.city,
       state = client.state, postal_code = client.postal_code, phone = client.phone, diagnosis_codes = client.diagnosis_codes
-    where it.id = client.id;
+    where it.organization_id = organization and it.id = client.id;
   end if;
   return jsonb_build_object('client_id', client.id, 'created', is_new);
 end
@@ -230,7 +230,7 @@ begin
       relationship_to_subscriber = coverage.relationship_to_subscriber,
       subscriber_given_name = coverage.subscriber_given_name, subscriber_family_name = coverage.subscriber_family_name,
       subscriber_date_of_birth = coverage.subscriber_date_of_birth
-    where it.id = coverage.id;
+    where it.organization_id = organization and it.id = coverage.id;
   end if;
   return jsonb_build_object('coverage_id', coverage.id, 'client_id', coverage.client_id, 'created', is_new);
 end

@@ -23,7 +23,7 @@ begin
   if exists (
     select
     from public.sessions session
-    where session.client_id = wanted and session.status in ('scheduled', 'in_progress'))
+    where session.organization_id = organization and session.client_id = wanted and session.status in ('scheduled', 'in_progress'))
     or exists (
       select
       from public.session_holds hold
@@ -35,7 +35,7 @@ begin
 
   update public.clients it
   set status = 'archived', deleted_at = clock_timestamp()
-  where it.id = wanted and it.status <> 'archived'
+  where it.organization_id = organization and it.id = wanted and it.status <> 'archived'
   returning it.* into client;
   if found then
     insert into audit.events (organization_id, action, table_name, row_id)
@@ -49,7 +49,7 @@ begin
     insert into audit.events (organization_id, action, table_name, row_id)
     select organization, 'waitlist.withdrawn', 'waitlist_entries', withdrawn.id from withdrawn;
   end if;
-  select it.* into client from public.clients it where it.id = wanted;
+  select it.* into client from public.clients it where it.organization_id = organization and it.id = wanted;
   return jsonb_build_object('client_id', client.id, 'status', client.status, 'archived_at', client.deleted_at);
 end
 $$;

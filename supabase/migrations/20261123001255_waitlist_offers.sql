@@ -95,7 +95,7 @@ comment on function app.first_start is
   'therapist is on its care team, and nothing is in the way; on a quarter of an hour or where freed time starts. Not in '
   'what the client gave back itself: sessions it cancelled, offers it refused or let expire. Null when nowhere.';
 
-create function app.take_entry(entry_id uuid, client uuid)
+create function app.take_entry(organization uuid, entry_id uuid, client uuid)
 returns boolean
 language plpgsql
 set search_path = ''
@@ -106,7 +106,10 @@ begin
   if not pg_try_advisory_xact_lock(uuid_hash_extended(client, 0)) then
     return false;
   end if;
-  perform from public.waitlist_entries entry where entry.id = entry_id and entry.status = 'waiting' for update skip locked;
+  perform
+  from public.waitlist_entries entry
+  where entry.organization_id = organization and entry.id = entry_id and entry.status = 'waiting'
+  for update skip locked;
   if not found then
     return false;
   end if;
@@ -114,9 +117,11 @@ begin
   perform app.expire_holds(array(
     select offer.id
     from public.session_holds offer
-    where offer.waitlist_entry_id = entry_id and offer.status = 'held'));
+    where offer.organization_id = organization and offer.waitlist_entry_id = entry_id and offer.status = 'held'));
   return not exists (
-    select from public.session_holds offer where offer.waitlist_entry_id = entry_id and offer.status = 'held');
+    select
+    from public.session_holds offer
+    where offer.organization_id = organization and offer.waitlist_entry_id = entry_id and offer.status = 'held');
 end
 $$;
 comment on function app.take_entry is
@@ -213,7 +218,7 @@ begin
       -- Somebody books this therapist now. Later entries must not get what this one might.
       return made;
     end if;
-    continue when not app.take_entry(entry.id, entry.client_id);
+    continue when not app.take_entry(organization, entry.id, entry.client_id);
     first_start := app.first_start(entry, booking, freed, open_time);
     continue when first_start is null;
 
@@ -298,7 +303,7 @@ comment on function app.sweep_waitlist is
   'Offers freed time that is open, for a cron job: what was offered to somebody who let it expire, what could not be '
   'offered when it came free, what somebody waits for since. Returns how many offers it made.';
 
-create function app.end_offers(offer_ids uuid[])
+create function app.end_offers(organization uuid, offer_ids uuid[])
 returns void
 language plpgsql
 set search_path = ''
@@ -307,7 +312,7 @@ begin
   perform app.expire_holds(offer_ids);
   update public.session_holds offer
   set status = 'released'
-  where offer.id = any (offer_ids) and offer.status = 'held';
+  where offer.organization_id = organization and offer.id = any (offer_ids) and offer.status = 'held';
 end
 $$;
 comment on function app.end_offers is 'Ends offers: what has run out has expired, what has not is released.';

@@ -212,7 +212,9 @@ begin
   end if;
 
   perform app.lock_subjects(array[client]);
-  if exists (select from public.clients it where it.id = client and it.status <> 'active') then
+  if exists (
+    select from public.clients it where it.organization_id = organization and it.id = client and it.status <> 'active')
+  then
     perform app.refuse_field('client_id', 'archived', 'This client is archived.');
   end if;
   if exists (
@@ -263,7 +265,7 @@ begin
 
   update public.waitlist_entries it
   set status = 'withdrawn'
-  where it.id = entry.id and it.status = 'waiting';
+  where it.organization_id = organization and it.id = entry.id and it.status = 'waiting';
   if found then
     insert into audit.events (organization_id, action, table_name, row_id)
     values (organization, 'waitlist.withdrawn', 'waitlist_entries', entry.id);
@@ -271,7 +273,7 @@ begin
       select offer.id
       from public.session_holds offer
       where offer.organization_id = organization and offer.waitlist_entry_id = entry.id and offer.status = 'held');
-    perform app.end_offers(offers);
+    perform app.end_offers(organization, offers);
     perform app.pass_on_offers(organization, offers);
   end if;
   return jsonb_build_object('entry', app.waitlist_entry_json(entry.id));
@@ -310,13 +312,17 @@ begin
       end if;
       update public.waitlist_entries entry
       set status = 'booked'
-      where entry.id = offer.waitlist_entry_id;
+      where entry.organization_id = organization and entry.id = offer.waitlist_entry_id;
       insert into audit.events (organization_id, action, table_name, row_id)
       values (organization, 'waitlist.booked', 'waitlist_entries', offer.waitlist_entry_id);
     when 'decline' then
       perform app.lock_subjects(array[offer.therapist_id, offer.client_id]);
-      perform app.end_offers(array[offer.id]);
-      if exists (select from public.session_holds it where it.id = offer.id and it.status = 'confirmed') then
+      perform app.end_offers(organization, array[offer.id]);
+      if exists (
+        select
+        from public.session_holds it
+        where it.organization_id = organization and it.id = offer.id and it.status = 'confirmed')
+      then
         perform app.refuse_ended_hold(offer, 'confirmed');
       end if;
       perform app.pass_on_offers(organization, array[offer.id]);

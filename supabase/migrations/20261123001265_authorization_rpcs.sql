@@ -136,7 +136,10 @@ begin
     select
     from public.authorization_entries entry
     where entry.organization_id = wanted.organization_id and entry.authorization_id = wanted.id)
-    and wanted.kind <> (select it.kind from public.authorizations it where it.id = wanted.id)
+    and wanted.kind <> (
+      select it.kind
+      from public.authorizations it
+      where it.organization_id = wanted.organization_id and it.id = wanted.id)
   then
     perform app.refuse_field('kind', 'in_use', 'Sessions draw on it already.');
   elsif taken > wanted.units then
@@ -144,13 +147,13 @@ begin
   end if;
   select max(it.taken_units) into busiest
   from public.authorization_periods it
-  where it.authorization_id = wanted.id and it.period = 'week';
+  where it.organization_id = wanted.organization_id and it.authorization_id = wanted.id and it.period = 'week';
   if busiest > wanted.weekly_units then
     perform app.refuse_field('weekly_units', 'below_taken', format('%s units are taken in a week.', busiest));
   end if;
   select max(it.taken_units) into busiest
   from public.authorization_periods it
-  where it.authorization_id = wanted.id and it.period = 'month';
+  where it.organization_id = wanted.organization_id and it.authorization_id = wanted.id and it.period = 'month';
   if busiest > wanted.monthly_units then
     perform app.refuse_field('monthly_units', 'below_taken', format('%s units are taken in a month.', busiest));
   end if;
@@ -209,7 +212,7 @@ begin
   else
     wanted := app.find_authorization(organization, (request ->> 'authorization_id')::uuid);
     perform app.lock_subjects(array[wanted.client_id]);
-    perform from public.authorizations it where it.id = wanted.id for update;
+    perform from public.authorizations it where it.organization_id = organization and it.id = wanted.id for update;
     wanted := app.find_authorization(organization, wanted.id);
     if wanted.status <> 'active' then
       perform app.refuse_field('authorization_id', 'closed', 'It is closed.');
@@ -230,7 +233,8 @@ begin
   if exists (
     select
     from public.authorization_codes code
-    where code.client_id = wanted.client_id and code.payer_id = wanted.payer_id and code.cpt_code = any (wanted.cpt_codes)
+    where code.organization_id = organization and code.client_id = wanted.client_id and code.payer_id = wanted.payer_id
+      and code.cpt_code = any (wanted.cpt_codes)
       and code.during && daterange(wanted.starts_on, wanted.ends_on, '[]')
       and code.authorization_id is distinct from wanted.id)
   then
@@ -253,7 +257,7 @@ begin
       starts_on = wanted.starts_on, ends_on = wanted.ends_on, units = wanted.units, weekly_units = wanted.weekly_units,
       monthly_units = wanted.monthly_units, low_balance_percent = wanted.low_balance_percent,
       expiring_days = wanted.expiring_days
-    where it.id = wanted.id;
+    where it.organization_id = organization and it.id = wanted.id;
   end if;
   saved := app.find_authorization(organization, wanted.id);
   perform app.draw_what_is_booked(saved);
@@ -279,7 +283,9 @@ begin
   perform app.require_fields(request, 'authorization_id');
   found := app.find_authorization(organization, (request ->> 'authorization_id')::uuid);
   perform app.lock_subjects(array[found.client_id]);
-  update public.authorizations it set status = 'closed' where it.id = found.id and it.status = 'active';
+  update public.authorizations it
+  set status = 'closed'
+  where it.organization_id = organization and it.id = found.id and it.status = 'active';
   return jsonb_build_object('authorization_id', found.id, 'status', 'closed');
 end
 $$;

@@ -59,7 +59,9 @@ as $$
 begin
   return query
     with charge as materialized (
-      select it from public.session_charges it where it.session_id = any (session_ids) and it.kind = 'actual'
+      select it
+      from public.session_charges it
+      where it.organization_id = organization and it.session_id = any (session_ids) and it.kind = 'actual'
     ),
     -- Of a day of which something was billed: what its charges would be by now.
     restated as materialized (
@@ -110,7 +112,8 @@ begin
             and not exists (
               select
               from public.billing_cases newer
-              where newer.replaces_case_id = sent.id and (newer.status <> 'void' or newer.batch_id is not null)))
+              where newer.organization_id = organization and newer.replaces_case_id = sent.id
+                and (newer.status <> 'void' or newer.batch_id is not null)))
           then 'sent_before'
       end
     from public.sessions session
@@ -209,7 +212,7 @@ $$;
 comment on function app.bill is
   'Makes claims of sessions that are locked: one for each coverage, therapist, place, authorization and month, 50 lines at most.';
 
-create function app.cases_json(case_ids uuid[])
+create function app.cases_json(organization uuid, case_ids uuid[])
 returns jsonb
 language plpgsql
 stable
@@ -230,7 +233,7 @@ begin
       from public.billing_lines line
       where line.case_id = it.id
     ) summed
-    where it.id = any (case_ids));
+    where it.organization_id = organization and it.id = any (case_ids));
 end
 $$;
 comment on function app.cases_json is 'Claims as the wire has them.';
@@ -278,10 +281,10 @@ begin
   then
     perform app.refuse('not_found', 'There is no such session.');
   end if;
-  perform app.lock_sessions(wanted);
+  perform app.lock_sessions(organization, wanted);
   perform app.lock_billing(organization);
   made := app.bill(organization, wanted, coalesce((request ->> 'accept_overdrawn')::boolean, false));
-  return jsonb_build_object('cases', app.cases_json(made));
+  return jsonb_build_object('cases', app.cases_json(organization, made));
 end
 $$;
 comment on function app.attach_sessions is 'Attaches sessions to new claims, which freezes them. Answers the data of the RPC.';
@@ -300,7 +303,7 @@ declare
 begin
   perform app.check_biller(organization);
   perform app.require_fields(request, 'case_id');
-  perform app.lock_sessions(array(
+  perform app.lock_sessions(organization, array(
     select line.session_id
     from public.billing_lines line
     where line.organization_id = organization and line.case_id = (request ->> 'case_id')::uuid));
@@ -335,12 +338,12 @@ begin
   then
     perform app.refuse_field('case_id', 'billed_anew', 'The payer would have its sessions twice: void the claim that bills them anew first.');
   end if;
-  update public.billing_lines it set status = 'void' where it.case_id = voided.id;
+  update public.billing_lines it set status = 'void' where it.organization_id = organization and it.case_id = voided.id;
   -- What was not sent leaves its batch.
   update public.billing_cases it
   set status = 'void', batch_id = case when voided.status <> 'open' then voided.batch_id end
-  where it.id = voided.id;
-  return jsonb_build_object('cases', app.cases_json(array[voided.id]));
+  where it.organization_id = organization and it.id = voided.id;
+  return jsonb_build_object('cases', app.cases_json(organization, array[voided.id]));
 end
 $$;
 comment on function app.void_case is
@@ -362,7 +365,8 @@ begin
   elsif exists (
     select
     from public.billing_cases newer
-    where newer.replaces_case_id = sent.id and (newer.status <> 'void' or newer.batch_id is not null))
+    where newer.organization_id = organization and newer.replaces_case_id = sent.id
+      and (newer.status <> 'void' or newer.batch_id is not null))
   then
     perform app.refuse_field('case_id', 'replaced', 'It was replaced already.');
   elsif not coalesce(request ->> 'action' in ('replace', 'take_back'), false) then
@@ -373,7 +377,7 @@ begin
       select line.session_id
       from public.billing_lines line
       join public.session_charges charge on charge.session_id = line.session_id and charge.kind = 'actual' and charge.units > 0
-      where line.case_id = sent.id);
+      where line.organization_id = organization and line.case_id = sent.id);
     if chargeable = '{}' then
       perform app.refuse_field('action', 'nothing_to_bill', 'Nothing of it is charged any more: take_back.');
     end if;
@@ -397,9 +401,9 @@ begin
       organization, made[1], line.session_id, 'reversal', line.line_number, line.service_date, line.cpt_code, line.modifiers,
       line.units, line.unit_cents, line.place_of_service
     from public.billing_lines line
-    where line.case_id = sent.id;
+    where line.organization_id = organization and line.case_id = sent.id;
   end if;
-  return jsonb_build_object('cases', app.cases_json(made));
+  return jsonb_build_object('cases', app.cases_json(organization, made));
 end
 $$;
 comment on function app.rebill_case is
@@ -423,8 +427,8 @@ begin
   then
     perform app.refuse_field('status', 'not_possible', 'The case is not waiting for that.');
   end if;
-  update public.billing_cases it set status = request ->> 'status' where it.id = sent.id;
-  return jsonb_build_object('cases', app.cases_json(array[sent.id]));
+  update public.billing_cases it set status = request ->> 'status' where it.organization_id = organization and it.id = sent.id;
+  return jsonb_build_object('cases', app.cases_json(organization, array[sent.id]));
 end
 $$;
 comment on function app.settle_case is 'Records what the payer made of a claim.';

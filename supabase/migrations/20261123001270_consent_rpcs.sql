@@ -86,7 +86,7 @@ begin
     perform app.refuse('not_found', 'There is no such form.');
   elsif form.status <> 'published' then
     perform app.refuse_field('form_id', 'not_published', 'This version is not signed any more.');
-  elsif (select it.status <> 'active' from public.clients it where it.id = client) then
+  elsif (select it.status <> 'active' from public.clients it where it.organization_id = organization and it.id = client) then
     perform app.refuse_field('client_id', 'archived', 'This client is archived.');
   elsif exists (
     select
@@ -131,12 +131,15 @@ begin
   perform app.check_guardian(organization, signature.client_id, true);
   reason := app.plain_text(request, 'reason', 1, 500);
   perform app.lock_subjects(array[signature.client_id]);
-  select * into signature from public.consent_signatures it where it.id = signature.id for update;
+  select * into signature
+  from public.consent_signatures it
+  where it.organization_id = organization and it.id = signature.id
+  for update;
   already := signature.terminated_at is not null;
   if not already then
     update public.consent_signatures it
     set termination_reason = reason
-    where it.id = signature.id
+    where it.organization_id = organization and it.id = signature.id
     returning it.* into signature;
     insert into audit.events (organization_id, action, table_name, row_id)
     values (organization, 'consent.terminated', 'consent_signatures', signature.id);

@@ -127,7 +127,7 @@ begin
   if note.current_version > 0 then
     update public.session_notes it
     set current_version = it.current_version + 1
-    where it.id = note.id
+    where it.organization_id = organization and it.id = note.id
     returning it.* into note;
   else
     if request ->> 'new_note_id' is null
@@ -207,7 +207,7 @@ begin
   set status = 'signed', signed_by = auth.uid(), signed_at = clock_timestamp(),
     text_digest = decode(request ->> 'text_digest', 'hex'),
     needs_cosignature = app.needs_cosignature(organization, note.therapist_id, note.client_id)
-  where it.id = note.id
+  where it.organization_id = organization and it.id = note.id
   returning it.* into note;
   perform app.record_note(note, 'note.signed');
   return jsonb_build_object('note', app.note_json(note));
@@ -238,7 +238,7 @@ begin
 
   update public.session_notes it
   set status = 'cosigned', cosigned_by = auth.uid(), cosigned_at = clock_timestamp()
-  where it.id = note.id
+  where it.organization_id = organization and it.id = note.id
   returning it.* into note;
   perform app.record_note(note, 'note.cosigned');
   return jsonb_build_object('note', app.note_json(note));
@@ -268,7 +268,7 @@ begin
   if note.released_at is null then
     update public.session_notes it
     set released_by = auth.uid(), released_at = clock_timestamp()
-    where it.id = note.id
+    where it.organization_id = organization and it.id = note.id
     returning it.* into note;
     perform app.record_note(note, 'note.released');
   end if;
@@ -415,7 +415,7 @@ begin
   if is_proposed and key.proposed_by <> auth.uid() then
     update public.client_keys it
     set status = 'destroyed', wrapped_key = null, destroyed_by = auth.uid(), destroyed_at = clock_timestamp()
-    where it.id = key.id
+    where it.organization_id = organization and it.id = key.id
     returning it.* into key;
     insert into audit.events (organization_id, action, table_name, row_id, details)
     values (organization, 'note_key.destroyed', 'client_keys', key.id,
@@ -423,7 +423,7 @@ begin
   elsif not is_proposed then
     update public.client_keys it
     set proposed_by = auth.uid(), proposed_at = clock_timestamp()
-    where it.id = key.id
+    where it.organization_id = organization and it.id = key.id
     returning it.* into key;
     insert into audit.events (organization_id, action, table_name, row_id, details)
     values (organization, 'note_key.proposed', 'client_keys', key.id, jsonb_build_object('client_id', key.client_id));

@@ -236,12 +236,14 @@ begin
   reason := app.plain_text(request, 'reason', 1, 500);
   update public.documents it
   set deleted_at = clock_timestamp(), deleted_by = auth.uid(), deletion_reason = reason
-  where it.id = document.id and it.deleted_at is null
+  where it.organization_id = organization and it.id = document.id and it.deleted_at is null
   returning it.* into document;
   if found then
     perform app.record_document(document, 'document.deleted');
   else
-    select it.* into document from public.documents it where it.id = (request ->> 'document_id')::uuid;
+    select it.* into document
+    from public.documents it
+    where it.organization_id = organization and it.id = (request ->> 'document_id')::uuid;
   end if;
   return jsonb_build_object('document', app.document_json(document));
 end

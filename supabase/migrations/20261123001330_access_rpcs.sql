@@ -179,7 +179,7 @@ begin
   if not already then
     update public.access_alerts it
     set status = 'acknowledged', acknowledged_reason = reason
-    where it.id = alert.id
+    where it.organization_id = organization and it.id = alert.id
     returning it.* into alert;
   end if;
   return jsonb_build_object('alert_id', alert.id, 'acknowledged_at', alert.status_changed_at,

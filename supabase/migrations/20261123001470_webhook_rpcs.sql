@@ -152,29 +152,31 @@ begin
     end if;
     update app.webhook_endpoints it
     set url = endpoint.url, description = endpoint.description, event_types = endpoint.event_types
-    where it.id = endpoint.id;
+    where it.organization_id = organization and it.id = endpoint.id;
     if request ? 'status' then
       if coalesce(request ->> 'status' not in ('active', 'disabled'), true) then
         perform app.refuse_field('status', 'invalid_value', 'Must be active or disabled.');
       elsif request ->> 'status' = 'disabled' then
         perform app.end_webhook_endpoint(endpoint.id, 'disabled');
       else
-        update app.webhook_endpoints it set status = 'active' where it.id = endpoint.id and it.status <> 'active';
+        update app.webhook_endpoints it
+        set status = 'active'
+        where it.organization_id = organization and it.id = endpoint.id and it.status <> 'active';
       end if;
     end if;
   end if;
   insert into audit.events (organization_id, action, table_name, row_id, details)
   select organization, 'webhook.saved', 'webhook_endpoints', it.id, jsonb_build_object('status', it.status, 'event_types', it.event_types)
   from app.webhook_endpoints it
-  where it.id = endpoint.id;
-  return app.webhook_endpoint_json(endpoint.id)
+  where it.organization_id = organization and it.id = endpoint.id;
+  return app.webhook_endpoint_json(organization, endpoint.id)
     || case when secret is null then '{}' else jsonb_build_object('secret', secret) end;
 end
 $$;
 comment on function app.save_webhook_endpoint is
   'Makes an endpoint, or with endpoint_id changes what is given of it. To disable one ends what waits for it.';
 
-create function app.webhook_endpoint_json(endpoint uuid)
+create function app.webhook_endpoint_json(organization uuid, endpoint uuid)
 returns jsonb
 language plpgsql
 stable
@@ -191,7 +193,7 @@ begin
         from app.webhook_secrets signing
         where signing.organization_id = it.organization_id and signing.endpoint_id = it.id and signing.expires_at > clock_timestamp()))
     from app.webhook_endpoints it
-    where it.id = endpoint);
+    where it.organization_id = organization and it.id = endpoint);
 end
 $$;
 comment on function app.webhook_endpoint_json is 'An endpoint as admins are shown it.';
@@ -223,7 +225,8 @@ begin
   where signing.organization_id = organization and signing.endpoint_id = endpoint.id;
   insert into audit.events (organization_id, action, table_name, row_id, details)
   values (organization, 'webhook.rotated', 'webhook_endpoints', endpoint.id, jsonb_build_object('overlap_hours', overlap));
-  return jsonb_build_object('secret', app.issue_webhook_secret(organization, endpoint.id)) || app.webhook_endpoint_json(endpoint.id);
+  return jsonb_build_object('secret', app.issue_webhook_secret(organization, endpoint.id))
+    || app.webhook_endpoint_json(organization, endpoint.id);
 end
 $$;
 comment on function app.rotate_webhook_secret is
@@ -238,7 +241,7 @@ as $$
 begin
   perform app.check_webhook_manager(organization);
   return jsonb_build_object('endpoints', (
-    select coalesce(jsonb_agg(app.webhook_endpoint_json(it.id) order by it.created_at, it.id), '[]')
+    select coalesce(jsonb_agg(app.webhook_endpoint_json(organization, it.id) order by it.created_at, it.id), '[]')
     from app.webhook_endpoints it
     where it.organization_id = organization));
 end
@@ -279,11 +282,11 @@ begin
         where attempt.delivery_id = delivery.id)) as shown
     from app.webhook_deliveries delivery
     join app.outbox_events event on event.id = delivery.event_id
-    where delivery.endpoint_id = endpoint
+    where delivery.organization_id = organization and delivery.endpoint_id = endpoint
       and (wanted is null or delivery.status = wanted)
       and (request ->> 'after' is null or delivery.event_id < (
         select last.event_id from app.webhook_deliveries last
-        where last.endpoint_id = endpoint and last.id = (request ->> 'after')::uuid))
+        where last.organization_id = organization and last.endpoint_id = endpoint and last.id = (request ->> 'after')::uuid))
     order by delivery.event_id desc
     limit size + 1
   ) it;
@@ -316,14 +319,15 @@ begin
     then array(
       select delivery.id
       from app.webhook_deliveries delivery
-      where delivery.endpoint_id = endpoint.id and delivery.status = 'dead'
+      where delivery.organization_id = organization and delivery.endpoint_id = endpoint.id and delivery.status = 'dead'
       order by delivery.event_id
       limit 1000)
     else array(select it.id::uuid from jsonb_array_elements_text(named) it (id))
   end;
   update app.webhook_deliveries delivery
   set status = 'pending', attempts = 0, next_attempt_at = clock_timestamp(), ended_at = null
-  where delivery.endpoint_id = endpoint.id and delivery.id = any (ids) and delivery.status <> 'pending';
+  where delivery.organization_id = organization and delivery.endpoint_id = endpoint.id and delivery.id = any (ids)
+    and delivery.status <> 'pending';
   get diagnostics replayed = row_count;
   insert into audit.events (organization_id, action, table_name, row_id, details)
   values (organization, 'webhook.replayed', 'webhook_endpoints', endpoint.id, jsonb_build_object('deliveries', replayed));

@@ -1,6 +1,6 @@
 -- Confirming: what public.confirm_sessions makes of holds, and moving a session.
 begin;
-select plan(48);
+select plan(50);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 -- Rosa of North also schedules South.
@@ -72,6 +72,11 @@ select tests.authenticate_as(tests.id('north admin login'));
 select is(tests.code_of(tests.confirm('rosas')), 'forbidden', 'nor does an admin: only the user who made it');
 select tests.authenticate_as(tests.id('south admin login'));
 select is(tests.code_of(tests.confirm('rosas')), 'not_found', 'another clinic''s hold does not exist for a user');
+select is(
+  tests.code_of(tests.confirm('rosas', jsonb_build_object('therapist_id', tests.id('south rosa')))), 'not_found', 'whatever of one''s own is named beside it');
+select is(
+  public.confirm_sessions(jsonb_build_object('hold_key', gen_random_uuid(), 'therapist_id', tests.id('south rosa'))) #>> '{problem,code}', 'not_found',
+  'nor is a key that nobody has');
 select is(public.confirm_sessions(jsonb_build_object('hold_key', tests.id('nothing'))) #>> '{problem,code}', 'not_found', 'a key that was never given is not found');
 select tests.clear_authentication();
 select is((select status from public.session_holds where id = (tests.kept('rosas') ->> 'hold_key')::uuid), 'held', 'the refused calls left the hold as it was');
