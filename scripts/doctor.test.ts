@@ -97,6 +97,10 @@ const plants: Record<string, [change: string, ...said: string[]]> = {
     "grant select (id) on public.rooms to anon",
     "fail: tables open to nobody signed in: rooms",
   ],
+  "a table that anon may empty": [
+    "grant truncate on public.rooms to anon",
+    "fail: tables open to nobody signed in: rooms",
+  ],
   "a trigger switched off": [
     "alter table audit.seals disable trigger append_only",
     "fail: triggers switched off: append_only on audit.seals",
@@ -118,19 +122,23 @@ const plants: Record<string, [change: string, ...said: string[]]> = {
   "md5 hashes": ["set local password_encryption = 'md5'", "fail: hashes of database passwords: md5"],
   "statements with their values in the log": [
     "set local log_statement = 'mod'",
-    "fail: values in the server's log: log_statement mod, log_min_duration_statement -1, log_parameter_max_length -1, on_error 0, log_min_error_statement error",
+    "fail: values in the server's log: log_statement mod, log_min_duration_statement -1, log_parameter_max_length -1, on_error 0, log_min_error_statement error, log_min_duration_sample -1, log_transaction_sample_rate 0",
   ],
   "slow statements with their parameters in the log": [
     "set local log_min_duration_statement = 100",
-    "fail: values in the server's log: log_statement none, log_min_duration_statement 100ms, log_parameter_max_length -1, on_error 0, log_min_error_statement error",
+    "fail: values in the server's log: log_statement none, log_min_duration_statement 100ms, log_parameter_max_length -1, on_error 0, log_min_error_statement error, log_min_duration_sample -1, log_transaction_sample_rate 0",
   ],
   "parameters of errors in the log": [
     "set local log_parameter_max_length_on_error = 64",
-    "fail: values in the server's log: log_statement none, log_min_duration_statement -1, log_parameter_max_length -1, on_error 64B, log_min_error_statement error",
+    "fail: values in the server's log: log_statement none, log_min_duration_statement -1, log_parameter_max_length -1, on_error 64B, log_min_error_statement error, log_min_duration_sample -1, log_transaction_sample_rate 0",
   ],
-  "a role that logs everything": [
-    "alter role authenticator set log_statement = 'all'",
-    "fail: roles and databases that log otherwise: authenticator log_statement=all",
+  "samples of statements with their parameters in the log": [
+    "set local log_transaction_sample_rate = 1",
+    "fail: values in the server's log: log_statement none, log_min_duration_statement -1, log_parameter_max_length -1, on_error 0, log_min_error_statement error, log_min_duration_sample -1, log_transaction_sample_rate 1",
+  ],
+  "roles that log what others do not, in whatever spelling": [
+    "alter role authenticator set log_statement = 'ALL'; alter role anon set log_min_duration_sample = 0",
+    "fail: roles and databases that log otherwise: anon log_min_duration_sample=0, authenticator log_statement=ALL",
   ],
   "a month without a partition": [
     `do $$ begin execute format('drop table audit.events_%s', to_char((now() at time zone 'UTC') + interval '1 month', 'YYYY_MM')); end $$`,
@@ -143,6 +151,10 @@ const plants: Record<string, [change: string, ...said: string[]]> = {
   "sealing that has stopped for days": [
     "insert into audit.events (action, occurred_at) values ('row.updated', now() - interval '2 days')",
     "fail: events waiting for a seal: 1, the oldest for 2 days",
+  ],
+  "a month whose partition was detached": [
+    `do $$ begin execute format('alter table audit.events detach partition audit.events_%s', to_char((now() at time zone 'UTC') + interval '1 month', 'YYYY_MM')); end $$`,
+    `fail: months of the audit trail without a partition: ${nextMonth()}`,
   ],
   "an organization without a second factor": [
     `${clinic}; update public.organizations set requires_mfa = false`,
@@ -223,10 +235,22 @@ describe("the doctor", () => {
     });
   });
 
+  it("finds a foreign key that is not looked at", async () => {
+    const said = complaints(await findingsAfter("alter table app.webhook_secrets disable trigger all"));
+    expect(said).toContainEqual(
+      expect.stringMatching(
+        /^fail: triggers switched off: RI_ConstraintTrigger_c_\d+ on app.webhook_secrets/,
+      ),
+    );
+  });
+
   it("goes on past a check that cannot be read, and counts it as failed", async () => {
     const said = complaints(await findingsAfter("drop table public.access_alerts cascade"));
     expect(said).toContain("fail: alerts nobody looked at for a day: could not be read (42P01)");
     expect(said).toEqual(expect.arrayContaining(always));
+    expect(complaints(await findingsAfter("drop schema app cascade"))).toContain(
+      "fail: faults of the ledger: could not be read (3F000)",
+    );
   });
 
   it("has a fault planted for every check but the server's version", async () => {

@@ -71,7 +71,8 @@ const structure = (migrations: string[]): Check[] => [
     `select class.oid::regclass::text from pg_catalog.pg_class class
       join pg_catalog.pg_namespace schema on schema.oid = class.relnamespace
       where schema.nspname in ${ours} and class.relkind in ('r', 'p', 'v', 'm', 'f')
-        and has_any_column_privilege('anon', class.oid, 'select, insert, update')`,
+        and (has_any_column_privilege('anon', class.oid, 'select, insert, update')
+          or has_table_privilege('anon', class.oid, 'delete, truncate'))`,
     "revoke all on ... from anon; then npm run drift",
   ),
   noneOf(
@@ -79,8 +80,11 @@ const structure = (migrations: string[]): Check[] => [
     "fail",
     `select fired.tgname || ' on ' || fired.tgrelid::regclass from pg_catalog.pg_trigger fired
       join pg_catalog.pg_proc called on called.oid = fired.tgfoid
-      join pg_catalog.pg_namespace schema on schema.oid = called.pronamespace
-      where schema.nspname in ${ours} and fired.tgenabled not in ('O', 'A')`,
+      join pg_catalog.pg_class class on class.oid = fired.tgrelid
+      -- Ours on whatever table; and on our tables also those of foreign keys.
+      join pg_catalog.pg_namespace schema on schema.oid in (called.pronamespace, class.relnamespace)
+      where schema.nspname in ${ours} and fired.tgenabled not in ('O', 'A')
+      group by fired.oid`,
     "alter table ... enable trigger ...; npm run audit -- verify",
   ),
   noneOf(
@@ -137,20 +141,22 @@ const server: Check[] = [
   {
     // Statements typed by hand have their values in them; the API's parameters are logged with log_parameter_*.
     name: "values in the server's log",
-    todo: "log_statement none or ddl, log_min_duration_statement -1 or log_parameter_max_length 0, log_parameter_max_length_on_error 0",
+    todo: "log_statement none or ddl, log_min_duration_statement and _sample -1 and log_transaction_sample_rate 0, or log_parameter_max_length 0; log_parameter_max_length_on_error 0",
     query: `
       with setting as (
         select current_setting('log_statement') as statements, current_setting('log_min_duration_statement') as slow,
+          current_setting('log_min_duration_sample') as sampled, current_setting('log_transaction_sample_rate') as share,
           current_setting('log_parameter_max_length') as parameters,
           current_setting('log_parameter_max_length_on_error') as on_error)
       select
         case
           when statements in ('mod', 'all') or on_error <> '0' then 'fail'
-          when slow <> '-1' and parameters <> '0' then 'fail'
+          when (slow <> '-1' or sampled <> '-1' or share <> '0') and parameters <> '0' then 'fail'
           else 'ok'
         end as state,
         concat('log_statement ', statements, ', log_min_duration_statement ', slow, ', log_parameter_max_length ', parameters,
-          ', on_error ', on_error, ', log_min_error_statement ', current_setting('log_min_error_statement')) as found
+          ', on_error ', on_error, ', log_min_error_statement ', current_setting('log_min_error_statement'),
+          ', log_min_duration_sample ', sampled, ', log_transaction_sample_rate ', share) as found
       from setting`,
   },
   noneOf(
@@ -160,7 +166,7 @@ const server: Check[] = [
       from pg_catalog.pg_db_role_setting kept
       left join pg_catalog.pg_roles role on role.oid = kept.setrole
       cross join lateral unnest(kept.setconfig) setting
-      where setting ~ '^(log_statement=(mod|all)|log_parameter_max_length_on_error=[^0]|log_min_duration_statement=[^-]|pgaudit.log_parameter=(on|true|1))'`,
+      where setting ~* '^(log_statement=(mod|all)|log_parameter_max_length_on_error=[^0]|log_min_duration_(statement|sample)=[^-]|pgaudit.log_parameter=(on|t|y|1)|log_transaction_sample_rate=.*[1-9])'`,
     "alter role ... reset ...: what is logged may hold PHI",
   ),
 ];
@@ -171,7 +177,10 @@ const trail: Check[] = [
     "fail",
     `select to_char(month, 'YYYY-MM')
       from generate_series(date_trunc('month', now() at time zone 'UTC'), (now() at time zone 'UTC') + interval '2 months', '1 month') month
-      where to_regclass('audit.events_' || to_char(month, 'YYYY_MM')) is null`,
+      where not exists (
+        select from pg_catalog.pg_inherits attached
+        where attached.inhparent = 'audit.events'::regclass
+          and attached.inhrelid = to_regclass('audit.events_' || to_char(month, 'YYYY_MM')))`,
     "select audit.ensure_partitions(), every day by a job (docs/audit.md)",
   ),
   {

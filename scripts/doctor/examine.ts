@@ -22,7 +22,7 @@ async function find(transaction: TransactionSql, check: Check): Promise<Finding>
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     // A statement that fails is a finding, of which the code says enough; a lost connection is none.
-    if (typeof code !== "string" || !/^(22|25|42|54|57014|P0|XX)/.test(code)) throw error;
+    if (typeof code !== "string" || !/^(22|25|3F|42|54|57014|P0|XX)/.test(code)) throw error;
     return { name, state: "fail", found: `could not be read (${code})`, todo };
   }
 }

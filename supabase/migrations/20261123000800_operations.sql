@@ -123,7 +123,8 @@ begin
       else 'Too many calls in this minute.'
     end,
     'reason', whose || '_limit',
-    'retry_after', ceil(extract(epoch from minute + interval '1 minute' - clock_timestamp())));
+    -- The minute may be over, where the count waited for another call of the same caller.
+    'retry_after', greatest(1, ceil(extract(epoch from minute + interval '1 minute' - clock_timestamp()))));
 end
 $$;
 comment on function app.rate_limited is

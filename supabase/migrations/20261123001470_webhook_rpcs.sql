@@ -120,6 +120,8 @@ declare
 begin
   perform app.check_webhook_manager(organization);
   if request ->> 'endpoint_id' is null then
+    -- One after the other, or two at once would both be the last one allowed.
+    perform pg_advisory_xact_lock(hashtextextended('webhook endpoints of ' || organization, 0));
     if (select count(*) >= 20 from app.webhook_endpoints it where it.organization_id = organization) then
       perform app.refuse_field('url', 'too_many', 'An organization has at most 20 endpoints.');
     end if;
@@ -151,8 +153,12 @@ begin
       perform app.refuse_field('url', 'duplicate', 'There is an endpoint with this URL already.');
     end if;
     update app.webhook_endpoints it
-    set url = endpoint.url, description = endpoint.description, event_types = endpoint.event_types
+    set description = endpoint.description, event_types = endpoint.event_types
     where it.organization_id = organization and it.id = endpoint.id;
+    -- By itself, since it is part of a key: to set it waits for every booking that is told at that moment.
+    update app.webhook_endpoints it
+    set url = endpoint.url
+    where it.organization_id = organization and it.id = endpoint.id and it.url <> endpoint.url;
     if request ? 'status' then
       if coalesce(request ->> 'status' not in ('active', 'disabled'), true) then
         perform app.refuse_field('status', 'invalid_value', 'Must be active or disabled.');

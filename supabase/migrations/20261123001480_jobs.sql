@@ -146,18 +146,29 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  due integer := (
-    select count(*)
-    from app.webhook_deliveries delivery
-    where delivery.status = 'pending' and delivery.next_attempt_at <= (select clock_timestamp()));
+  moment constant timestamptz := clock_timestamp();
+  due integer;
 begin
+  -- Who ends an endpoint does not see what is being written at that moment, which nobody would ever send.
+  update app.webhook_deliveries delivery
+  set status = 'dead', ended_at = moment, lease_id = null
+  where delivery.id in (
+    select left_over.id
+    from app.webhook_deliveries left_over
+    join app.webhook_endpoints endpoint on endpoint.id = left_over.endpoint_id
+    where left_over.status = 'pending' and left_over.next_attempt_at <= moment and endpoint.status <> 'active'
+    for no key update of left_over skip locked);
+  select count(*) into due
+  from app.webhook_deliveries delivery
+  where delivery.status = 'pending' and delivery.next_attempt_at <= moment;
   if due > 0 then
     perform app.wake_function('webhooks-deliver');
   end if;
   return due;
 end
 $$;
-comment on function app.wake_deliverer is 'Calls the Edge Function webhooks-deliver when deliveries are due. Returns how many are.';
+comment on function app.wake_deliverer is
+  'Calls the Edge Function webhooks-deliver when deliveries are due; what is due to an endpoint that was ended is dead. Returns how many are due.';
 
 create function app.wake_insights()
 returns integer

@@ -1,6 +1,6 @@
 -- What every call has in common: idempotency keys, the second factor, the rate limit.
 begin;
-select plan(45);
+select plan(46);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north scheduler login'), 'internal_ops');
@@ -118,6 +118,9 @@ select is(public.hold_sessions(tests.hold_request('south', array['15:00'])) -> '
 
 -- Counts and clock are the owner's here, so that no turn of a minute comes between.
 select tests.clear_authentication();
+select is(
+  (app.rate_limited(clock_timestamp() - interval '63 seconds') ->> 'retry_after')::integer, 1,
+  'a refused call is never told to wait for less than a second, where it waited for another of its caller until the minute was over');
 create function pg_temp.exceeded(minute timestamptz) returns text language sql as $$
   select app.exceeded_limit(tests.id('south'), 1, minute)
 $$;

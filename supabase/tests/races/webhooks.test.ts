@@ -2,9 +2,9 @@
 // an earlier is through.
 
 import fc from "fast-check";
-import { afterAll, expect, it } from "vitest";
-import { type Clinic, createClinic } from "../support/clinic.ts";
-import { at, withDatabaseClients } from "../support/concurrency.ts";
+import { afterAll, expect, it, vi } from "vitest";
+import { type Clinic, createClinic, createUser } from "../support/clinic.ts";
+import { at, rpc, rpcWithin, withDatabaseClients } from "../support/concurrency.ts";
 import { sql } from "../support/stack.ts";
 import { addEndpoint, makeDue } from "../support/webhooks.ts";
 
@@ -90,4 +90,58 @@ it("every message is delivered, in the order of its subject, whatever fails and 
     ),
     { numRuns: 12 },
   );
+});
+
+it("an endpoint is disabled without waiting for who writes, and what they wrote is dead by the next waking", async () => {
+  const other = await createClinic();
+  const { endpointId } = await addEndpoint(other);
+  const left = () => sql`
+    select status, ended_at is null as is_open from app.webhook_deliveries where organization_id = ${other.id}`;
+  const disabled = await sql.begin(async (writer) => {
+    await writer`select app.emit(${other.id}, 'session.moved', ${crypto.randomUUID()})`;
+    return rpc(sql, other.admin, "save_webhook_endpoint", {
+      organization_id: other.id,
+      endpoint_id: endpointId,
+      status: "disabled",
+    });
+  });
+  expect(disabled).toMatchObject({ data: { status: "disabled" } });
+  expect([...(await left())]).toEqual([{ status: "pending", is_open: true }]);
+  await sql`select app.wake_deliverer()`;
+  expect([...(await left())]).toEqual([{ status: "dead", is_open: false }]);
+});
+
+it("two admins at once do not both make the last endpoint that a clinic may have", async () => {
+  const other = await createClinic();
+  const second = await createUser("admin", other.id);
+  await second.token();
+  await sql`
+    insert into app.webhook_endpoints (organization_id, url)
+    select ${other.id}, 'https://hooks.example.com/' || number from generate_series(1, 19) number`;
+  const asked = (name: string) => ({
+    organization_id: other.id,
+    url: `https://hooks.example.com/${name}`,
+  });
+  await sql
+    .begin(async (transaction) => {
+      const [me] = await transaction`select pg_backend_pid() as pid`;
+      await rpcWithin(transaction, other.admin, "save_webhook_endpoint", asked("last"));
+      let over = false;
+      const beside = rpc(sql, second, "save_webhook_endpoint", asked("one-too-many")).then((answer) => {
+        over = true;
+        return answer;
+      });
+      const waitsForMe = () =>
+        sql`select from pg_stat_activity where ${me?.pid} = any (pg_blocking_pids(pid))`;
+      await vi.waitUntil(async () => over || (await waitsForMe()).length > 0, {
+        timeout: 30_000,
+        interval: 20,
+      });
+      // In a list, so that the transaction does not wait for it.
+      return [() => beside];
+    })
+    .then(([beside]) => beside?.());
+  const [made] = await sql`
+    select count(*)::integer as number from app.webhook_endpoints where organization_id = ${other.id}`;
+  expect(made?.number).toBe(20);
 });
