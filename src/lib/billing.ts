@@ -30,7 +30,7 @@ export const settleCaseRequestSchema = z.strictObject({
 
 export const createBillingBatchRequestSchema = z.strictObject({
   case_ids: z.array(guid).min(1).max(5_000),
-  /** Whether the receiver is to process it, or only to check it. */
+  /** Whether the receiver is to process it, or only to check it: a test leaves its claims open, for another batch. */
   usage: z.enum(["production", "test"]),
 });
 

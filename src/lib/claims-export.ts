@@ -15,12 +15,13 @@ import { renderClaimsCsv } from "./claims-csv.ts";
 export type BillingBatchRequest = Camel<z.input<typeof readBillingBatchRequestSchema>>;
 
 /**
- * The file of a batch as an 837P claim, and the word that it goes out: its claims are submitted. Again, it is the same file.
+ * The file of a batch as an 837P claim, and the word that it goes out: its claims are submitted, but for a test. Again, it is
+ * the same file.
  * It is PHI: the reading is on record, and the file is yours to keep safe.
  *
  * @throws HoldfastError `forbidden`, `not_found`, `validation_failed` (each missing fact by whose it is:
- *   `clients.<id>.memberId`, `therapists.<id>.npi`, ...; or each that a claim cannot spell; or `claims` `changed`; then nothing
- *   is submitted); and what every call may meet.
+ *   `clients.<id>.memberId`, `therapists.<id>.npi`, ...; or each that a claim cannot spell; or `claims` `changed`; or `batchId`
+ *   `not_taken_back`, where a session would be billed twice, or `empty`; then nothing is submitted); and what every call may meet.
  */
 export async function exportBatch837P(
   supabase: SupabaseClient,

@@ -121,7 +121,7 @@ export async function readUnbilledSessions(
 }
 
 /**
- * Completed sessions of which no note is signed, the oldest first.
+ * Completed sessions of which their therapist has signed no note, the oldest first.
  *
  * @throws HoldfastError `forbidden`, `not_found`, `validation_failed`; and what every call may meet.
  */

@@ -148,7 +148,7 @@ export const unbilledRowSchema = z.object({
   warnings: z.array(z.string()),
 });
 
-/** A completed session of which no note is signed. */
+/** A completed session of which its therapist has signed no note. */
 export const missingNoteRowSchema = z.object({
   session_id: guid,
   therapist_id: guid,

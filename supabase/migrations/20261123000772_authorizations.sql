@@ -187,7 +187,7 @@ create type app.unit_demand as (
   remaining integer
 );
 
-create function app.unit_demands(bookings app.booking[])
+create function app.unit_demands(bookings app.booking[], charged uuid[] default '{}')
 returns setof app.unit_demand
 language plpgsql
 stable
@@ -197,7 +197,7 @@ as $$
 begin
   return query
     select
-      booking.ordinality, booking.index, booking.client_id, coverage.payer_id, service.cpt_code, local.day, code.authorization_id,
+      booking.ordinality, booking.index, booking.client_id, whose.payer_id, service.cpt_code, local.day, code.authorization_id,
       coalesce(payer.requires_authorization, false),
       case when code.authorization_id is null then 0 else app.planned_units(
         booking.organization_id, booking.client_id, booking.service_id, booking.therapist_id, booking.start_time,
@@ -210,15 +210,17 @@ begin
     left join public.client_coverages coverage
       on coverage.organization_id = booking.organization_id and coverage.client_id = booking.client_id
       and local.day >= coverage.starts_on and local.day <= coalesce(coverage.ends_on, 'infinity')
-    left join public.payers payer on payer.organization_id = coverage.organization_id and payer.id = coverage.payer_id
+    cross join lateral (values (coalesce(charged[booking.ordinality], coverage.payer_id))) as whose (payer_id)
+    left join public.payers payer on payer.organization_id = booking.organization_id and payer.id = whose.payer_id
     left join public.authorization_codes code
-      on code.client_id = coverage.client_id and code.payer_id = coverage.payer_id and code.cpt_code = service.cpt_code
+      on code.client_id = booking.client_id and code.payer_id = whose.payer_id and code.cpt_code = service.cpt_code
       and code.during @> local.day
     order by booking.start_time, booking.index;
 end
 $$;
 comment on function app.unit_demands is
-  'For each booking the authorization that answers for its client, payer, code and day, and the units it would take; by start.';
+  'For each booking the authorization that answers for its client, payer, code and day, and the units it would take; by start. '
+  'charged: the payers of those that were delivered, in place of who covers their days by now.';
 
 create function app.current_draws(booking_ids uuid[])
 returns setof public.authorization_entries
@@ -360,6 +362,38 @@ $$;
 comment on function app.fitted is
   'How many of their units demands find, one after the other. whole: an occurrence that does not find all of its units takes none.';
 
+create function app.kept_demands(demands app.unit_demand[], bookings app.booking[], given_up uuid[])
+returns app.unit_demand[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return array(
+    select row(
+      demand.position, demand.index, demand.client_id, demand.payer_id, demand.cpt_code, demand.day,
+      coalesce(kept.id, demand.authorization_id), demand.is_required,
+      case when kept.id is null then demand.units else app.planned_units(
+        booking.organization_id, booking.client_id, booking.service_id, booking.therapist_id, booking.start_time,
+        booking.end_time) end,
+      null, null, null)::app.unit_demand
+    from unnest(demands) with ordinality demand
+    join unnest(bookings) with ordinality booking on booking.ordinality = demand.position
+    left join lateral (
+      select it.id
+      from app.current_draws(given_up) entry
+      join public.sessions session on session.id = entry.booking_id and session.slot_id = booking.slot_id
+      join public.authorizations it
+        on it.id = entry.authorization_id and it.client_id = demand.client_id and it.payer_id = demand.payer_id
+        and demand.cpt_code = any (it.cpt_codes) and demand.day between it.starts_on and it.ends_on
+      limit 1
+    ) kept on true
+    order by demand.ordinality);
+end
+$$;
+comment on function app.kept_demands is
+  'Demands of sessions that move: each stays with the authorization that it draws on while that covers it, be it closed by now.';
+
 create function app.unit_conflicts(bookings app.booking[], given_up uuid[] default '{}')
 returns jsonb
 language plpgsql
@@ -377,9 +411,14 @@ begin
   then
     return '[]';
   end if;
+  demands := array(select demand from app.unit_demands(bookings) demand);
+  -- A plain hold gives nothing up.
+  if array_remove(given_up, null) <> '{}' then
+    demands := app.kept_demands(demands, bookings, given_up);
+  end if;
   demands := app.fitted(array(
     select demand
-    from app.unit_demands(bookings) demand
+    from unnest(demands) demand
     where demand.authorization_id is not null or demand.is_required), given_up, true);
   return coalesce((
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(

@@ -31,18 +31,23 @@ declare
   ids uuid[];
   states text[];
   actual tstzrange[];
+  charged uuid[];
 begin
   select
     array_agg(live.booking order by live.id), array_agg(live.id order by live.id), array_agg(live.state order by live.id),
-    array_agg(live.actual order by live.id)
-  into bookings, ids, states, actual
+    array_agg(live.actual order by live.id), array_agg(live.charged order by live.id)
+  into bookings, ids, states, actual, charged
   from (
     select session.id, app.booking_of_session(session) as booking, session.status as state,
-      case when session.status = 'completed' then tstzrange(session.actual_start_time, session.actual_end_time) end as actual
+      case when session.status = 'completed' then tstzrange(session.actual_start_time, session.actual_end_time) end as actual,
+      -- What was delivered draws on the authorization of who is charged for it.
+      case when session.status = 'completed' then (
+        select charge.payer_id from public.session_charges charge where charge.session_id = session.id and charge.kind = 'actual') end
+        as charged
     from public.sessions session
     where session.id = any (booking_ids) and session.status <> 'cancelled'
     union all
-    select hold.id, app.booking_of_hold(hold), 'held', null
+    select hold.id, app.booking_of_hold(hold), 'held', null, null
     from public.session_holds hold
     where hold.id = any (booking_ids) and hold.status = 'held' and hold.session_id is null
       and not exists (select from public.sessions session where session.id = hold.id)
@@ -61,7 +66,7 @@ begin
           it.organization_id, it.client_id, (bookings[demand.position]).service_id, (bookings[demand.position]).therapist_id,
           coalesce(lower(actual[demand.position]), (bookings[demand.position]).start_time),
           coalesce(upper(actual[demand.position]), (bookings[demand.position]).end_time)) else 0 end as units
-      from app.unit_demands(bookings) demand
+      from app.unit_demands(bookings, charged) demand
       left join draw on draw.booking_id = ids[demand.position]
       left join public.authorizations kept
         on kept.id = (draw.before).authorization_id and kept.client_id = demand.client_id and kept.payer_id = demand.payer_id
@@ -378,6 +383,22 @@ create trigger keep_units_after_insert after insert on public.client_coverages
   referencing new table as new_rows for each statement execute function app.keep_units_of_coverages();
 create trigger keep_units_after_update after update on public.client_coverages
   referencing old table as old_rows new table as new_rows for each statement execute function app.keep_units_of_coverages();
+
+create function app.keep_units_of_charge()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform app.follow_units(array[new.session_id], array[new.session_id]);
+  return null;
+end
+$$;
+comment on function app.keep_units_of_charge is
+  'What is charged to another payer (app.reprice) draws on the authorization of that one. Definer: nobody else writes authorizations.';
+create trigger keep_units_of_charge after update on public.session_charges
+  for each row when (new.kind = 'actual' and old.payer_id is distinct from new.payer_id) execute function app.keep_units_of_charge();
 
 -- ---------------------------------------------------------------------------------------------------------
 -- The invariant

@@ -4,6 +4,8 @@
 -- Promises
 --   * A batch that lacks a fact of a claim is neither read nor exported: each missing fact is named by whose it is.
 --   * An exported batch reads as it was sent, whatever becomes of its claims; who the people on them are is read anew.
+--   * What bills a session anew is not sent before what takes it back.
+--   * A test file changes no claim: it can be written again until its claims go into another batch.
 
 create function app.create_billing_batch(organization uuid, request jsonb)
 returns jsonb
@@ -28,7 +30,8 @@ begin
   elsif exists (
     select
     from public.billing_cases it
-    where it.organization_id = organization and it.id = any (wanted) and (it.status <> 'open' or it.batch_id is not null))
+    left join public.billing_batches batch on batch.id = it.batch_id
+    where it.organization_id = organization and it.id = any (wanted) and (it.status <> 'open' or batch.usage = 'production'))
   then
     perform app.refuse_field('case_ids', 'not_open', 'A case is in a batch already, or is not open.');
   end if;
@@ -45,7 +48,7 @@ begin
     'batch_id', made.id, 'control_number', made.control_number, 'status', made.status, 'case_ids', to_jsonb(wanted));
 end
 $$;
-comment on function app.create_billing_batch is 'Puts open claims into a new batch with the next control number. Answers the data of the RPC.';
+comment on function app.create_billing_batch is 'Puts open claims, which may have been tested, into a new batch with the next control number. Answers the data of the RPC.';
 
 create function app.lock_batch(organization uuid, request jsonb)
 returns public.billing_batches
@@ -64,12 +67,21 @@ begin
   if found.id is null then
     perform app.refuse('not_found', 'There is no such batch.');
   elsif not exists (select from public.billing_cases it where it.organization_id = organization and it.batch_id = found.id) then
-    perform app.refuse_field('batch_id', 'empty', 'All its claims are void.');
+    perform app.refuse_field('batch_id', 'empty', 'All its claims are void, or in another batch.');
+  elsif found.status = 'draft' and found.usage = 'production' and exists (
+    select
+    from public.billing_cases anew
+    join public.billing_lines line on line.case_id = anew.id and line.status = 'billed'
+    join public.billing_lines taken on taken.session_id = line.session_id and taken.status = 'reversal'
+    join public.billing_cases reversal on reversal.id = taken.case_id and reversal.status = 'open'
+    where anew.organization_id = organization and anew.batch_id = found.id and reversal.batch_id is distinct from found.id)
+  then
+    perform app.refuse_field('batch_id', 'not_taken_back', 'The payer would have a session twice: send the claim that takes it back first.');
   end if;
   return found;
 end
 $$;
-comment on function app.lock_batch is 'A batch of the organization with claims in it, or a refusal.';
+comment on function app.lock_batch is 'A batch of the organization that can be sent, or was, with claims in it; or a refusal.';
 
 create function app.coverage_on(organization uuid, client uuid, payer uuid, day date)
 returns public.client_coverages
@@ -230,11 +242,13 @@ begin
   end if;
   if batch.status = 'draft' then
     perform app.refuse_incomplete_batch(batch);
-    update public.billing_cases it set status = 'submitted' where it.organization_id = organization and it.batch_id = batch.id;
+    update public.billing_cases it
+    set status = 'submitted'
+    where it.organization_id = organization and it.batch_id = batch.id and batch.usage = 'production';
     update public.billing_batches it set status = 'exported' where it.organization_id = organization and it.id = batch.id;
   end if;
   return jsonb_build_object('batch_id', batch.id, 'control_number', batch.control_number, 'status', 'exported');
 end
 $$;
 comment on function app.export_billing_batch is
-  'Says that the file of a batch went out: its claims are submitted. Doing so twice is no error.';
+  'Says that the file of a batch went out: its claims are submitted, but for a test. Doing so twice is no error.';

@@ -4,6 +4,7 @@
 --   * The database has neither the text nor a key that opens it: a text is a compact JWE under a key of its client, and
 --     that key stands here wrapped by a master key that only the Edge Function has.
 --   * A signed note is immutable for everybody, whoever writes: what is wrong is corrected by an addendum.
+--   * No note is signed before its session begins, nor co-signed before it is signed.
 --   * A draft keeps its versions; a version is never changed or removed.
 --   * A destroyed key is gone for good, and it takes two admins within a day.
 
@@ -103,6 +104,7 @@ create table public.session_notes (
       then needs_cosignature and num_nonnulls(cosigned_by, cosigned_at) = 2 and cosigned_by <> author_id
       else num_nonnulls(cosigned_by, cosigned_at) = 0
     end),
+  constraint session_notes_cosigned_after_signed check (cosigned_at >= signed_at),
   constraint session_notes_digest_length check (octet_length(text_digest) = 32),
   constraint session_notes_released_when_final check (
     num_nonnulls(released_by, released_at) = 0
@@ -194,6 +196,31 @@ create trigger keep_note_row before delete on public.session_notes
 create trigger keep_notes before truncate on public.session_notes
   for each statement execute function app.refuse_change(
     'session_notes_signed_for_good', 'a signed note does not change, write an addendum');
+
+create function app.keep_signature_after_start()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if exists (
+    select
+    from public.sessions it
+    where it.organization_id = new.organization_id and it.id = new.session_id
+      and new.signed_at < least(it.start_time, it.actual_start_time))
+  then
+    raise exception using
+      errcode = 'check_violation',
+      schema = 'public', table = 'session_notes', constraint = 'session_notes_signed_after_start',
+      message = 'a note is signed once its session has begun: constraint "session_notes_signed_after_start"';
+  end if;
+  return new;
+end
+$$;
+comment on function app.keep_signature_after_start is
+  'A note says what took place: none is signed before its session begins, as planned or as it really did, for every role.';
+create trigger keep_signature_after_start before insert or update of signed_at on public.session_notes
+  for each row when (new.signed_at is not null) execute function app.keep_signature_after_start();
 
 create function app.keep_note_version()
 returns trigger

@@ -201,6 +201,9 @@ begin
     perform app.refuse('note_signed', 'The note is signed already.');
   end if;
   perform app.check_session_of_note(organization, session);
+  if clock_timestamp() < least(session.start_time, session.actual_start_time) then
+    perform app.refuse_field('note_id', 'session_not_begun', 'A note is signed once its session has begun.');
+  end if;
   perform app.check_signed_text(note, request);
 
   update public.session_notes it

@@ -81,7 +81,7 @@ as $$
   select app.run_operation('export_billing_batch', request, idempotency_key)
 $$;
 comment on function public.export_billing_batch is
-  'Says that the file of a batch went out: {batch_id, claims: how many}. For who bills. Answers '
+  'Says that the file of a batch went out, which submits its claims but for a test: {batch_id, claims: how many}. For who bills. Answers '
   '{data, replayed} or {problem}.';
 
 grant execute on function

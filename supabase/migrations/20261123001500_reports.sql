@@ -325,7 +325,8 @@ begin
         'start_time', page.start_time, 'end_time', page.end_time, 'has_draft', exists (
           select
           from public.session_notes draft
-          where draft.organization_id = organization and draft.session_id = page.id and draft.kind = 'session'))
+          where draft.organization_id = organization and draft.session_id = page.id and draft.therapist_id = page.therapist_id
+            and draft.kind = 'session'))
       order by page.start_time, page.id),
     array_agg(app.moment_key(page.start_time) || '/' || page.id order by page.start_time, page.id)
   into rows, keys
@@ -339,12 +340,12 @@ begin
       and not exists (
         select
         from public.session_notes written
-        where written.organization_id = organization and written.session_id = it.id and written.kind = 'session'
-          and written.status <> 'draft')
+        where written.organization_id = organization and written.session_id = it.id and written.therapist_id = it.therapist_id
+          and written.kind = 'session' and written.status <> 'draft')
     order by it.start_time, it.id
     limit asked.size + 1
   ) page;
   return app.report_page(rows, keys, asked.size);
 end
 $$;
-comment on function app.read_missing_notes is 'Completed sessions of which no note is signed, the oldest first; a draft is no note yet.';
+comment on function app.read_missing_notes is 'Completed sessions of which their therapist has signed no note, the oldest first; a draft is no note yet.';

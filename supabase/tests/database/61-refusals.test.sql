@@ -22,7 +22,7 @@ insert into public.care_team_assignments (organization_id, therapist_id, client_
 select tests.create_user('north patient login'), tests.create_user('stranger login');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('north patient login'), 'client');
 insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on) values
-  (tests.id('north'), tests.id('north cedar'), tests.id('north patient login'), 'parent', current_date);
+  (tests.id('north'), tests.id('north cedar'), tests.id('north patient login'), 'parent', current_date - 9);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Whom and what a user may book

@@ -1,10 +1,10 @@
 -- Notes: what the tables keep whoever writes, and what the RPCs refuse who call them directly. The text itself is the
 -- function's concern: supabase/tests/http/notes.test.ts and note-keys.test.ts.
 begin;
-select plan(68);
+select plan(70);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
-select tests.add_session('a session', 'north', '10:00'), tests.add_session('another session', 'north', '12:00', '{"client": "north aspen"}');
+select tests.add_session('a session', 'north', '10:00', '{"day": -60}'), tests.add_session('another session', 'north', '12:00', '{"client": "north aspen", "day": -60}');
 select tests.add_session('third session', 'north', '14:00', '{"client": "north aspen"}'), tests.add_session('south session', 'south', '10:00');
 select tests.add_note('a note', 'north', 'a session'), tests.add_note('south note', 'south', 'south session');
 select tests.add_note('a summary', 'north', 'a session', '{"kind": "summary"}');
@@ -70,9 +70,15 @@ select throws_ok(
 -- Of a signed note
 -- ---------------------------------------------------------------------------------------------------------
 
+select tests.add_session('session to come', 'north', '16:00');
+select tests.add_note('an early note', 'north', 'session to come');
+select throws_ok(
+  $$ update public.session_notes set status = 'signed', signed_at = now(), signed_by = author_id, text_digest = sha256('') where id = tests.id('an early note') $$,
+  '23514', null, 'a note is not signed before its session begins, by its owner neither');
+
 update public.session_notes
 set status = 'signed', signed_at = now(), signed_by = author_id, text_digest = sha256('')
-where organization_id = tests.id('north');
+where organization_id = tests.id('north') and id <> tests.id('an early note');
 select throws_ok(
   format('update public.session_notes set %s where id = tests.id(''a note'')', change), '23514', null, 'a signed note is immutable for everybody: ' || change)
 from unnest(array[
@@ -84,8 +90,12 @@ select throws_ok(
     select organization_id, note_id, client_id, key_id, 2, ciphertext, text_digest from public.session_note_versions where note_id = tests.id('a note') $$,
   '23514', null, 'a signed note takes no version');
 select throws_ok($$ delete from public.session_notes where id = tests.id('a note') $$, '23514', null, 'a signed note is not removed');
+select throws_ok(
+  $$ update public.session_notes set status = 'cosigned', cosigned_at = now() - interval '1 second', cosigned_by = tests.id('north admin login') where id = tests.id('a note') $$,
+  '23514', null, 'nor is it co-signed before it is signed');
 select lives_ok(
-  $$ update public.session_notes set status = 'cosigned', cosigned_at = now(), cosigned_by = tests.id('north admin login') where organization_id = tests.id('north') $$,
+  $$ update public.session_notes set status = 'cosigned', cosigned_at = now(), cosigned_by = tests.id('north admin login')
+    where organization_id = tests.id('north') and status = 'signed' $$,
   'a signed note takes a second signature');
 select throws_ok(
   $$ update public.session_notes set cosigned_by = tests.id('north theo login') where id = tests.id('a note') $$, '23514', null, 'which stays');

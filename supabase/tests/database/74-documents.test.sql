@@ -146,7 +146,7 @@ select is(pg_temp.tried('parent login'), '1 no 0 0 0 no 1', 'who announced it up
 select is(pg_temp.tried('north rosa login'), 'no no 0 0 0 no 1', 'nobody else uploads it');
 select is(pg_temp.tried('nobody', 'anon'), 'no no 0 0 0 no 1', 'nor does nobody');
 
-update public.client_guardians set ends_on = current_date - 1 where user_id = tests.id('parent login');
+update public.client_guardians set ends_on = current_date - 2 where user_id = tests.id('parent login');
 select is(pg_temp.tried('parent login'), 'no no 0 0 0 no 1', 'nor the parent, once they stand for the client no more');
 update public.client_guardians set ends_on = null where user_id = tests.id('parent login');
 update public.organizations set requires_mfa = true where id = tests.id('north');

@@ -1,6 +1,6 @@
 -- Authorizations: what may be booked, what is drawn, and who is asked.
 begin;
-select plan(63);
+select plan(64);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.payers (id, organization_id, name, requires_authorization, no_show_uses_units) values
@@ -209,7 +209,12 @@ select tests.save('typed', jsonb_build_object('authorization_id', tests.id('type
 select is(
   (select array[tests.balances('typed'), it.payer_id::text, it.authorization_id::text]
     from app.billing_candidates(tests.id('north'), array[tests.id('kept')], false, null) it),
-  array['0 0 8 0', tests.id('strict')::text, null], 'a claim names no other payer''s authorization');
+  array['0 0 0 0', tests.id('strict')::text, tests.id('next payer')::text], 'also when another authorization is saved: its claim names the authorization of its payer');
+select app.reprice(tests.id('kept'));
+select is(
+  (select array[tests.balances('typed'), tests.balances('next payer'), it.payer_id::text, it.authorization_id::text]
+    from app.billing_candidates(tests.id('north'), array[tests.id('kept')], false, null) it),
+  array['0 0 8 0', '0 0 0 0', tests.id('payer')::text, tests.id('typed')::text], 'charged to another payer, it draws on the authorization of that one');
 
 select throws_ok(
   'delete from public.authorization_entries where booking_id = tests.id(''one'')', '23514', null, 'an entry is not taken back');

@@ -161,9 +161,12 @@ select is(
   (select jsonb_agg(it -> 'has_draft' order by it -> 'has_draft') from jsonb_array_elements(
     pg_temp.ask('north admin login', 'read_missing_notes', pg_temp.day('2026-05-31')) -> 'rows') it), '[false, true]', 'a draft is no note yet');
 update public.session_notes set status = 'signed', signed_by = author_id, signed_at = now(), text_digest = sha256('') where id = tests.id('draft of the night');
+insert into public.session_notes (id, organization_id, session_id, client_id, therapist_id, author_id, kind, needs_cosignature, status, signed_by, signed_at, text_digest)
+select gen_random_uuid(), it.organization_id, tests.id('night watched'), it.client_id, it.therapist_id, it.author_id, it.kind, false, it.status, it.signed_by, it.signed_at, it.text_digest
+from public.session_notes it where it.id = tests.id('draft of the night');
 select is(
   (select array_agg(it ->> 'session_id') from jsonb_array_elements(pg_temp.ask('north admin login', 'read_missing_notes', pg_temp.day('2026-05-31')) -> 'rows') it),
-  array[tests.id('night watched')::text], 'a signed one is');
+  array[tests.id('night watched')::text], 'a signed one is, by the therapist of the session');
 select pg_temp.book('short', 'rosa', 'birch', '2026-05-01 09:00', 7), pg_temp.book('long enough', 'rosa', 'birch', '2026-05-02 09:00', 8);
 select is(
   (select array_agg(it ->> 'session_id') from jsonb_array_elements(pg_temp.ask('north admin login', 'read_unbilled_sessions', '{"from": "2026-05-01", "to": "2026-05-03"}') -> 'rows') it),

@@ -195,7 +195,7 @@ begin
 end
 $$;
 
--- A note of each session that a scope means: my own is a draft, the others are signed; and released summaries.
+-- A note of each session that a scope means, or where it is signed of one that took place: my own is a draft, the others are signed; and released summaries.
 create or replace function access.write_notes(world text, login uuid, colleague uuid) returns void language plpgsql set search_path = '' as $$
 declare
   note record;
@@ -205,10 +205,10 @@ begin
   from unnest(array['mine', 'theirs', 'reviewed', 'caseload']) whom;
   for note in
     select written.*, access.id(world || ' ' || label || ' note') as id, case who when 'me' then login else colleague end as author
-    from (values ('my session', 'my session', 'me', 'mine', 'session', 'draft'), ('my draft', 'me one', 'me', 'mine', 'session', 'draft'), ('session of my client', 'session of my client', 'colleague', 'mine', 'session', 'signed'),
-      ('colleague session', 'colleague session', 'colleague', 'theirs', 'session', 'signed'), ('supervised session', 'supervised session', 'supervised', 'caseload', 'session', 'signed'),
-      ('session under review', 'session under review', 'colleague', 'reviewed', 'session', 'signed'), ('reviewed draft', 'session under review', 'colleague', 'reviewed', 'summary', 'draft'),
-      ('my summary', 'my session', 'me', 'mine', 'summary', 'signed'), ('colleague summary', 'colleague session', 'colleague', 'theirs', 'summary', 'signed')
+    from (values ('my session', 'my session', 'me', 'mine', 'session', 'draft'), ('my draft', 'me over', 'me', 'mine', 'session', 'draft'), ('session of my client', 'client over', 'colleague', 'mine', 'session', 'signed'),
+      ('colleague session', 'colleague over', 'colleague', 'theirs', 'session', 'signed'), ('supervised session', 'supervised over', 'supervised', 'caseload', 'session', 'signed'),
+      ('session under review', 'reviewed over', 'colleague', 'reviewed', 'session', 'signed'), ('reviewed draft', 'reviewed over', 'colleague', 'reviewed', 'summary', 'draft'),
+      ('my summary', 'me over', 'me', 'mine', 'summary', 'signed'), ('colleague summary', 'colleague over', 'colleague', 'theirs', 'summary', 'signed')
     ) written (label, of_session, who, whom, kind, status)
   loop
     insert into public.session_notes (id, organization_id, session_id, client_id, therapist_id, author_id, kind, needs_cosignature)

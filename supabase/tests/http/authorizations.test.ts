@@ -110,6 +110,37 @@ it("the last units of a week can be moved within it by a hold, and not to a week
   await expectUnitsAreSound();
 });
 
+it("a session stays with its authorization when that is closed: it moves within it, and not beyond its caps", async () => {
+  const payer = await cover(clinic, clinic.aspen, { requires_authorization: true });
+  const authorizationId = await authorize(clinic, clinic.aspen, { units: 8, weekly: 4, payer });
+  const [first] = await Promise.all(
+    [30, 37].map(async (day) => {
+      const body = holdBody(clinic, time(day, 16));
+      const held = await expectData<HoldData>(await call("sessions-hold", clinic.rosa.user, body), 201);
+      return (await confirm(clinic.rosa.user, held.hold_key)).session.id;
+    }),
+  );
+  await closeAuthorization(await clinic.scheduler.client(), { authorizationId });
+  const { time_zone } = holdBody(clinic, {});
+  const move = async (day: number, hour: number) => {
+    const [row] = await sql`select version from public.sessions where id = ${first ?? ""}`;
+    const body = {
+      action: "move",
+      session_id: first,
+      version: row?.version,
+      time_zone,
+      ...time(day, hour),
+    };
+    return call("sessions-reschedule", clinic.rosa.user, body);
+  };
+  expect((await move(30, 18)).status).toBe(200);
+  const { conflicts } = await expectProblem(await move(37, 18), "authorization_exhausted");
+  expect(conflicts).toMatchObject([
+    { kind: "week", authorization_id: authorizationId, needed_units: 4, remaining_units: 0 },
+  ]);
+  await expectUnitsAreSound();
+});
+
 it("the client enters, lists, and closes an authorization, and is told what asks for attention", async () => {
   const payerId = await cover(clinic, clinic.aspen);
   const supabase = await clinic.scheduler.client();

@@ -32,6 +32,67 @@ it("a claim that takes back is not itself taken back, unsent, once its sessions 
   await expectBillingIsSound(clinic);
 });
 
+it("what bills a session anew is sent with what takes it back or after it, and not before", async () => {
+  const clinic = await createBillingClinic();
+  const app = (await clinic.scheduler.client()) as never;
+  const batchOf = (...caseIds: string[]) => createBillingBatch(app, { caseIds, usage: "production" });
+  const billedAnew = async (daysAgo: number) => {
+    const sessionIds = [await deliver(clinic, { daysAgo })];
+    const [sent] = await attachSessions(app, { sessionIds });
+    const caseId = sent?.caseId as string;
+    await exportBatchCsv(app, await batchOf(caseId));
+    await voidCase(app, { caseId });
+    const reversal = await rebillCase(app, { caseId, action: "take_back", payerClaimNumber: "P-1" });
+    const [anew] = await attachSessions(app, { sessionIds });
+    return [anew?.caseId as string, reversal.caseId] as const;
+  };
+  await exportBatchCsv(app, await batchOf(...(await billedAnew(3))));
+  const [anew, reversal] = await billedAnew(4);
+  const [later, earlier] = [await batchOf(anew), await batchOf(reversal)];
+  expect(await refusal(exportBatchCsv(app, later))).toEqual(["batchId not_taken_back"]);
+  await exportBatchCsv(app, earlier);
+  await exportBatchCsv(app, later);
+  await expectBillingIsSound(clinic);
+});
+
+it("a test file leaves its claims open, for another batch", async () => {
+  const clinic = await createBillingClinic();
+  const app = (await clinic.scheduler.client()) as never;
+  const cases = await attachSessions(app, { sessionIds: [await deliver(clinic)] });
+  const caseIds = cases.map(({ caseId }) => caseId);
+  const tested = await createBillingBatch(app, { caseIds, usage: "test" });
+  const file = await exportBatchCsv(app, tested);
+  const rows = () => sql`
+    select claim.status, batch.status as batch from public.billing_cases claim
+    join public.billing_batches batch on batch.id = claim.batch_id where claim.id = any (${caseIds}::uuid[])`;
+  expect(await rows()).toEqual([{ status: "open", batch: "exported" }]);
+  expect(await exportBatchCsv(app, tested)).toBe(file);
+  await expectBillingIsSound(clinic);
+  const sent = await createBillingBatch(app, { caseIds, usage: "production" });
+  await exportBatchCsv(app, sent);
+  expect(await rows()).toEqual([{ status: "submitted", batch: "exported" }]);
+  expect(await refusal(exportBatchCsv(app, tested))).toEqual(["batchId empty"]);
+  await expectBillingIsSound(clinic);
+});
+
+it("a session is billed with a note that its own therapist signed", async () => {
+  const clinic = await createBillingClinic();
+  const app = (await clinic.scheduler.client()) as never;
+  await sql`update public.billing_profiles set requires_signature = true where organization_id = ${clinic.id}`;
+  const session = await deliver(clinic);
+  const signedBy = ({ id, user }: typeof clinic.rosa) => sql`
+    insert into public.session_notes (
+      id, organization_id, session_id, client_id, therapist_id, author_id, kind, status, needs_cosignature, signed_by, signed_at, text_digest)
+    values (gen_random_uuid(), ${clinic.id}, ${session}, ${clinic.aspen}, ${id}, ${user.id}, 'session', 'signed', false, ${user.id}, now(),
+      sha256(''))`;
+  await signedBy(clinic.theo);
+  expect(await refusal(attachSessions(app, { sessionIds: [session] }))).toEqual([
+    `sessions.${session} note_not_signed`,
+  ]);
+  await signedBy(clinic.rosa);
+  expect(await attachSessions(app, { sessionIds: [session] })).toHaveLength(1);
+});
+
 it("a claim names one policy: it is another where the client's number at the payer changed", async () => {
   const clinic = await createBillingClinic();
   const app = (await clinic.scheduler.client()) as never;

@@ -53,7 +53,7 @@ async function ask<T>(clinic: BillingClinic, name: string, request: object): Pro
 async function send(clinic: BillingClinic, cases: Case[]) {
   const { batch_id } = await ask<{ batch_id: string }>(clinic, "create_billing_batch", {
     case_ids: cases.map(({ case_id }) => case_id),
-    usage: "test",
+    usage: "production",
   });
   const batch = await ask<object>(clinic, "read_billing_batch", { batch_id });
   await ask(clinic, "export_billing_batch", { batch_id, claims: cases.length });

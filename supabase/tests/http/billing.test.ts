@@ -50,7 +50,7 @@ async function sentCase(sessionIds: string[]) {
   const cases = await attachSessions(app, { sessionIds });
   const { batchId } = await createBillingBatch(app, {
     caseIds: cases.map(({ caseId }) => caseId),
-    usage: "test",
+    usage: "production",
   });
   const file = await exportBatch837P(app, { batchId });
   return { cases, batchId, file, caseId: cases[0]?.caseId ?? "" };
@@ -335,10 +335,10 @@ describe("a batch", () => {
       ],
     });
     const [one, two] = cases.map(({ caseId }) => caseId) as [string, string];
-    const first = await createBillingBatch(app, { caseIds: [one], usage: "test" });
-    const second = await createBillingBatch(app, { caseIds: [two], usage: "test" });
+    const first = await createBillingBatch(app, { caseIds: [one], usage: "production" });
+    const second = await createBillingBatch(app, { caseIds: [two], usage: "production" });
     expect(second.controlNumber).toBe(first.controlNumber + 1);
-    expect(await refusal(createBillingBatch(app, { caseIds: [one], usage: "test" }))).toEqual([
+    expect(await refusal(createBillingBatch(app, { caseIds: [one], usage: "production" }))).toEqual([
       "caseIds not_open",
     ]);
     await voidCase(app, { caseId: one });
@@ -396,7 +396,7 @@ describe("what was sent", () => {
     expect(await refusal(rebillCase(app, { caseId, action: "replace", payerClaimNumber: "P-7" }))).toEqual([
       "caseId replaced",
     ]);
-    const { batchId } = await createBillingBatch(app, { caseIds: [replacing.caseId], usage: "test" });
+    const { batchId } = await createBillingBatch(app, { caseIds: [replacing.caseId], usage: "production" });
     const [claim] = read837P(await exportBatch837P(app, { batchId })).claims;
     expect(claim).toMatchObject({ frequency: "7", payerNumber: "P-7", number: replacing.claimNumber });
     // What was there before is as it was.
@@ -451,7 +451,7 @@ describe("nobody bills", () => {
     ["void_case", { case_id: id }],
     ["rebill_case", { case_id: id, action: "replace", payer_claim_number: "1" }],
     ["settle_case", { case_id: id, status: "paid" }],
-    ["create_billing_batch", { case_ids: [id], usage: "test" }],
+    ["create_billing_batch", { case_ids: [id], usage: "production" }],
     ["read_billing_batch", { batch_id: id }],
     ["export_billing_batch", { batch_id: id, claims: 1 }],
   ];

@@ -67,7 +67,7 @@ describe("the notes that wait for a second signature", () => {
     await sql`
       insert into public.care_team_assignments (organization_id, therapist_id, client_id, team_role, starts_on)
       values (${clinic.id}, ${clinic.bea.id}, ${clinic.aspen}, 'therapist', current_date - 30)`;
-    const session_id = await addSession(clinic, 53, 16, { therapist_id: clinic.bea.id });
+    const session_id = await addSession(clinic, 53, 16, { therapist: clinic.bea.id });
     await sql`update public.therapists set credential = 'RBT' where id = ${clinic.bea.id}`;
     const own = await save(clinic.bea.user, { session_id }, "x");
     expect((await act(clinic.bea.user, "sign", own.id)).needs_cosignature).toBe(true);

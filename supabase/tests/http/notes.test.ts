@@ -8,6 +8,7 @@ import { createClinic, type User } from "../support/clinic.ts";
 import {
   act,
   addSession,
+  bookSession,
   createNotesClinic,
   type NotesClinic,
   notes,
@@ -51,16 +52,17 @@ describe("a note", () => {
 
   it("is found again by its idempotency key, whatever has become of the note and its session since", async () => {
     const clinic = await createNotesClinic();
+    const theosSession = await bookSession(clinic, 31, 16, { therapist_id: clinic.theo.id });
     const keyed = () => ({ "idempotency-key": randomUUID() });
     const body = { action: "save", version: 0, text: TEXT };
     const mine = { ...body, session_id: clinic.session };
-    const theirs = { ...body, session_id: clinic.theosSession };
+    const theirs = { ...body, session_id: theosSession };
     const [one, other] = [keyed(), keyed()];
     const saved = await expectData<{ note: { id: string } }>(await notes(clinic.rosa.user, mine, one), 200);
     const kept = await expectData(await notes(clinic.theo.user, theirs, other), 200);
     await act(clinic.rosa.user, "sign", saved.note.id);
     await cancel(clinic.admin, {
-      session_ids: [clinic.theosSession],
+      session_ids: [theosSession],
       cancelled_by: "clinic",
       reason: "Closed",
     });
@@ -365,7 +367,7 @@ describe("a bad request", () => {
   });
 
   it("a cancelled session takes no note, nor a signature under a draft", async () => {
-    const session_id = await addSession(clinic, 41, 16);
+    const session_id = await bookSession(clinic, 41, 16);
     const draft = await save(clinic.rosa.user, { session_id }, "x");
     await cancel(clinic.scheduler, { session_ids: [session_id], cancelled_by: "clinic", reason: "x" });
     for (const body of [
@@ -375,6 +377,16 @@ describe("a bad request", () => {
       const problem = await expectProblem(await notes(clinic.rosa.user, body), "validation_failed");
       expect(problem.errors).toMatchObject([{ field: "session_id", code: "session_cancelled" }]);
     }
+  });
+
+  it("a session that has not begun has no signed note, but a draft", async () => {
+    const session_id = await bookSession(clinic, 45, 16);
+    const { id: note_id } = await save(clinic.rosa.user, { session_id }, "x");
+    const problem = await expectProblem(
+      await notes(clinic.rosa.user, { action: "sign", note_id, version: 1 }),
+      "validation_failed",
+    );
+    expect(problem.errors).toMatchObject([{ field: "note_id", code: "session_not_begun" }]);
   });
 
   it("a note is not signed twice, nor another's, nor in a version that is not the last", async () => {

@@ -436,7 +436,7 @@ async function billing(): Promise<void> {
     const case_id = cases[0]?.case_id;
     const { batch_id } = await askRpc("create_billing_batch", scheduler, {
       case_ids: [case_id],
-      usage: "test",
+      usage: "production",
     });
     await askRpc("read_billing_batch", scheduler, { batch_id });
     await askRpc("export_billing_batch", scheduler, { batch_id, claims: 1 });

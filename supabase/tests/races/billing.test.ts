@@ -105,7 +105,7 @@ it("8 batches and the voiding of their claims at once: control numbers do not re
   const answers = await race(12, (index) => {
     const { case_id } = made[index % 4] as { case_id: string };
     return index < 8
-      ? ["create_billing_batch", { case_ids: [case_id], usage: "test" }]
+      ? ["create_billing_batch", { case_ids: [case_id], usage: "production" }]
       : ["void_case", { case_id }];
   });
   expect(new Set(codesOf(answers))).toEqual(new Set(["done", "not_open"]));

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Note, NoteWithText } from "../../../src/lib/notes.ts";
+import { deliver } from "./billing.ts";
 import { call, confirm, expectData, hold, time } from "./calls.ts";
 import {
   type Clinic,
@@ -11,7 +12,7 @@ import {
 } from "./clinic.ts";
 import { sql } from "./stack.ts";
 
-/** A clinic with a session of Rosa (RBT) with Aspen, and everybody who could want to read what is written of it. */
+/** A clinic with a session that Rosa (RBT) had with Aspen, and everybody who could want to read what is written of it. */
 export interface NotesClinic extends Clinic {
   session: string;
   /** Of Theo with Aspen, at another time. */
@@ -61,12 +62,22 @@ export async function createNotesClinic(): Promise<NotesClinic> {
       (${clinic.id}, ${clinic.aspen}, ${parent.id}, 'parent', current_date - 30),
       (${clinic.id}, ${clinic.birch}, ${otherParent.id}, 'parent', current_date - 30)`;
   const session = await addSession(clinic, 30, 16);
-  const theosSession = await addSession(clinic, 31, 16, { therapist_id: clinic.theo.id });
+  const theosSession = await addSession(clinic, 31, 16, { therapist: clinic.theo.id });
   return { ...clinic, session, theosSession, bea, reviewer, parent, otherParent, otherAdmin, partner };
 }
 
-/** A confirmed session, of Rosa with Aspen unless `changes` says otherwise; its id. */
-export async function addSession(
+/** A session that took place, of Rosa with Aspen unless `changes` says otherwise; its id. */
+export function addSession(
+  clinic: Clinic,
+  daysAgo: number,
+  hour: number,
+  changes: { therapist?: string } = {},
+): Promise<string> {
+  return deliver(clinic, { daysAgo, hour, ...changes });
+}
+
+/** One that is still to come. */
+export async function bookSession(
   clinic: Clinic,
   day: number,
   hour: number,
