@@ -19,7 +19,7 @@ type Action<Name extends WaitlistRequest["action"]> = Extract<WaitlistRequest, {
 export type WaitlistJoinRequest = Camel<Omit<Action<"join">, "action">>;
 /** The entry to take off. */
 export type WaitlistLeaveRequest = Camel<Omit<Action<"leave">, "action">>;
-/** Which offer, and yes or no. */
+/** Which offer, and yes or no; `session` is for those who book. */
 export type OfferAnswer = Camel<Omit<Action<"answer">, "action">>;
 
 /** An entry of the waitlist. `offer` is what it is offered now, or null. */

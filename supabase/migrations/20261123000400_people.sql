@@ -30,6 +30,10 @@ create table public.therapists (
 comment on table public.therapists is 'A person whose time is booked to deliver services; user_id when they have a login.';
 create index therapists_user_id_idx on public.therapists (user_id);
 select app.add_stamps('public.therapists', 'status');
+-- Else what somebody has read and written would be another's from then on.
+create trigger keep_login before update of user_id on public.therapists
+  for each row when (auth.uid() is not null and old.user_id is not null and new.user_id is distinct from old.user_id)
+  execute function app.refuse_change('therapists_login_stays', 'a therapist is who they are');
 
 create table public.clients (
   id uuid primary key default gen_random_uuid(),

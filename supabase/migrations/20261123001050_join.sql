@@ -161,7 +161,12 @@ begin
     from public.session_teams it
     where it.organization_id = organization and it.id = (request ->> 'team_id')::uuid;
   end if;
-  if slot.id is null then
+  -- As the policies of groups and teams; the family knows its child's.
+  if slot.id is null or not (
+    organization = any (app.org_ids_with_role('internal_ops', 'admin', 'super_admin'))
+    or request ->> 'group_id' is not null and slot.therapist_id = any (app.caseload_therapist_ids())
+    or request ->> 'team_id' is not null and slot.client_id = any (app.my_client_ids() || app.guarded_client_ids()))
+  then
     perform app.refuse('not_found', 'There is no such group or team.');
   end if;
   perform app.check_caller(organization, slot.therapist_id, slot.client_id);

@@ -36,6 +36,14 @@ begin
     where it.organization_id = organization and it.id = (request ->> 'substitute_id')::uuid)
   then
     perform app.refuse('not_found', 'There is no such therapist.');
+  elsif coalesce((request ->> 'assign_to_care_team')::boolean, false)
+    and not organization = any (app.org_ids_with_role('admin'))
+    and exists (
+      select
+      from public.therapists it
+      where it.id = (request ->> 'substitute_id')::uuid and it.user_id = auth.uid())
+  then
+    perform app.refuse('forbidden', 'Nobody but an admin assigns themselves to care teams.');
   end if;
 end
 $$;

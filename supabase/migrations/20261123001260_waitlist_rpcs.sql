@@ -306,6 +306,10 @@ begin
 
   case request ->> 'answer'
     when 'accept' then
+      -- Claims carry it, and a family does not see it.
+      if request -> 'session' ->> 'place_of_service' is not null and not app.may_book(organization, offer.therapist_id) then
+        perform app.refuse_field('session', 'not_allowed', 'The clinic says where a session takes place.');
+      end if;
       data := app.book_holds(organization, offer.id, jsonb_build_object('session', request -> 'session'));
       if not app.may_book(organization, offer.therapist_id) then
         data := (select jsonb_build_object('appointment', to_jsonb(own)) from app.family_sessions() own where own.session_id = offer.id);

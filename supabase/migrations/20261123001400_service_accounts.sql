@@ -93,7 +93,7 @@ begin
   insert into public.service_account_tokens as issued (
     organization_id, service_account_id, token_hash, prefix, expires_at)
   select owner.organization_id, owner.id, sha256(convert_to(token, 'UTF8')), left(token, 9),
-    least(owner.expires_at, clock_timestamp() + interval '1 year')
+    least(owner.expires_at, clock_timestamp() + interval '1 year', app.admin_until(organization))
   from public.service_accounts owner
   where owner.organization_id = organization and owner.id = account
   returning issued.expires_at into ends;
@@ -101,7 +101,8 @@ begin
 end
 $$;
 comment on function app.issue_service_token is
-  'Makes a token for an account, for a year or until the account ends. The one place that knows the token; it returns it.';
+  'Makes a token for an account, for a year or until the account, or the role of the admin who makes it, ends. The one place '
+  'that knows the token; it returns it.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- For admins: create, rotate, revoke

@@ -1,6 +1,6 @@
 -- Who belongs where: memberships are read in the statement that uses them; a claim narrows and never grants.
 begin;
-select plan(30);
+select plan(34);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 
@@ -11,6 +11,27 @@ insert into public.user_roles (organization_id, user_id, role) values
   (tests.id('south'), tests.id('dora login'), 'therapist');
 insert into public.therapists (id, organization_id, user_id, display_name, credential) values
   (tests.id('south dora'), tests.id('south'), tests.id('dora login'), 'dora', 'BCBA');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- A therapist is one person
+-- ---------------------------------------------------------------------------------------------------------
+
+-- acting as West's admin
+select tests.authenticate_as(tests.id('west admin login'));
+select throws_ok(
+  format($$ update public.therapists set user_id = %s where id = tests.id('west rosa') $$, login), '23514',
+  'a therapist is who they are: constraint "therapists_login_stays"', name)
+from (values
+  ($$ tests.id('noah login') $$, 'nobody becomes another therapist, with what that one has read and written'),
+  ('null', 'nor does a therapist become nobody')
+) refused (login, name);
+insert into public.therapists (id, organization_id, display_name, credential) values (tests.id('west uma'), tests.id('west'), 'uma', 'RBT');
+select lives_ok(
+  $$ update public.therapists set user_id = tests.id('noah login') where id = tests.id('west uma') $$, 'who has had no login is given one');
+-- acting as the owner
+select tests.clear_authentication();
+select lives_ok(
+  $$ update public.therapists set user_id = null where id = tests.id('west uma') $$, 'a mistake is for who runs the platform to mend');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- A role ends at once

@@ -1,6 +1,6 @@
 -- The waitlist: who may join, what is refused, whom freed time is offered to, how an offer passes on, and who sees it.
 begin;
-select plan(90);
+select plan(92);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.create_user('family'), tests.create_user('other family');
@@ -198,6 +198,10 @@ select is(tests.answer(tests.offer_of('north aspen'), 'decline') #>> '{problem,c
 select tests.authenticate_as(tests.id('family'));
 select is(
   tests.answer(tests.offer_of('north aspen'), 'perhaps') #>> '{problem,errors,0,field}', 'answer', 'an answer is yes or no');
+select is(
+  answer #>> '{problem,errors,0,field}', 'session', 'a family does not say where a session takes place')
+from tests.answer(tests.offer_of('north aspen'), 'accept', '{"session": {"place_of_service": "12"}}') answer;
+select is((select count(*) from public.sessions where id = tests.offer_of('north aspen')), 0::bigint, 'and books nothing by saying it');
 select tests.keep('declined', to_jsonb(tests.offer_of('north aspen')));
 select is(
   array[answer #>> '{data,entry,status}', answer #>> '{data,entry,offer}', answer -> 'data' ->> 'session'], array['waiting', null, null],

@@ -1,6 +1,6 @@
 -- Groups and teams: several clients in one slot, several technicians on one client; and what may run beside what.
 begin;
-select plan(57);
+select plan(58);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 -- A fourth client, a third technician, and a service that several technicians deliver together.
@@ -122,6 +122,8 @@ select tests.add_group('past', 'north', '10:00');
 update public.session_groups set start_time = now() - interval '1 hour', end_time = now() + interval '1 hour' where id = tests.id('past');
 select tests.add_group('south group', 'south', '10:00');
 select tests.add_group('open', 'north', '13:00');
+insert into public.session_teams (id, organization_id, client_id, service_id, start_time, end_time)
+values (tests.id('aspen team'), tests.id('north'), tests.id('north aspen'), tests.id('north 0373T'), tests.at('03:00'), tests.at('04:00'));
 select tests.add_group('theo group', 'north', '13:00', '{"therapist": "north theo"}');
 select tests.add_session('busy', 'north', '13:00', '{"therapist": "north theo", "client": "north cedar"}');
 select tests.authenticate_as(tests.id('north scheduler login'));
@@ -146,8 +148,12 @@ from (values
 ) request (body, said, name);
 -- acting as Theo
 select tests.authenticate_as(tests.id('north theo login'));
-select is(tests.said(public.join_slot(jsonb_build_object('group_id', tests.id('open'), 'client_id', tests.id('north birch')))), 'forbidden',
-  'a therapist lets nobody into a colleague''s group');
+select is(
+  public.join_slot(jsonb_build_object(kind || '_id', tests.id(other), party, tests.id(whose))) #- '{problem,instance}',
+  public.join_slot(jsonb_build_object(kind || '_id', tests.id('none'), party, tests.id(whose))) #- '{problem,instance}',
+  'of a ' || kind || ' that is not theirs to see a therapist is told what they are told of none')
+from (values ('group', 'open', 'client_id', 'north birch'), ('team', 'aspen team', 'therapist_id', 'north theo')) asked (kind, other, party, whose);
+select tests.authenticate_as(tests.id('north rosa login'));
 
 -- acting as the owner: hours and buffers change after a group was booked, and another one has become empty
 select tests.clear_authentication();

@@ -1,6 +1,6 @@
 -- Rescheduling: sessions move, change places, or go to a substitute; whole or not at all.
 begin;
-select plan(73);
+select plan(77);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.services (id, organization_id, service_code, name, cpt_code, is_team) values
@@ -202,6 +202,11 @@ select tests.authenticate_as(tests.id('north scheduler login'));
 select public.hold_sessions(tests.hold_request('north', array['10:00'], jsonb_build_object('session_id', tests.id('moving'))
   || tests.times(tests.at('10:30', 6), tests.at('11:30', 6))));
 select is(tests.said(tests.swap('moving', 'partner')), 'therapist_conflict hold', 'a time held for moving one of two sessions is not the other''s');
+select tests.keep('stays', public.hold_sessions(tests.hold_request('north', array['10:00'], jsonb_build_object(
+  'session_id', tests.id('partner'), 'client_id', tests.id('north aspen')) || tests.times(tests.at('14:00', 6), tests.at('15:00', 6)))));
+select is(
+  public.confirm_sessions(jsonb_build_object('hold_key', tests.kept('stays') #>> '{data,hold_key}', 'session', '{"place_of_service": "12"}'::jsonb))
+    #>> '{data,session,place_of_service}', '12', 'a move to the same time says where a session takes place');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- A substitute
@@ -227,6 +232,23 @@ select results_eq(
   $$ values (tests.id('s2')::text, 'not_assigned'), (tests.id('s3')::text, 'therapist_conflict') $$,
   'who skips is told which sessions did not go, and why');
 select is(tests.place('s1'), 'north theo 09:00 2', 'and the others go');
+savepoint before;
+select tests.clear_authentication();
+update public.therapists set user_id = tests.id('north scheduler login') where id = tests.id('north theo');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  tests.said(tests.substitute(10, jsonb_build_object('assign_to_care_team', true, 'session_ids', jsonb_build_array(tests.id('s2'))))), 'forbidden',
+  'nobody assigns themselves');
+select is(
+  tests.said(tests.substitute(10, jsonb_build_object('session_ids', jsonb_build_array(tests.id('s3'))))), 'therapist_conflict session',
+  'who is on the team is a substitute like any');
+select tests.clear_authentication();
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('north scheduler login'), 'admin');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  tests.said(tests.substitute(10, jsonb_build_object('assign_to_care_team', true, 'session_ids', jsonb_build_array(tests.id('s2'))))), '',
+  'but for an admin');
+rollback to before;
 select tests.substitute(10, jsonb_build_object('assign_to_care_team', true, 'session_ids', jsonb_build_array(tests.id('s2'))));
 select is(array[tests.place('s2'), tests.place('s3')], array['north theo 11:00 2', 'north rosa 13:00 1'], 'named sessions go alone');
 select results_eq(

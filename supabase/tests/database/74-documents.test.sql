@@ -1,7 +1,7 @@
 -- Documents: what the table and the bucket keep whoever writes, which policy lets whom put an object where, and that no
 -- policy of another bucket opens this one. Over Storage's own API: supabase/tests/http/documents-storage.test.ts.
 begin;
-select plan(42);
+select plan(46);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.create_user('parent login');
@@ -12,6 +12,8 @@ values (tests.id('north'), tests.id('north birch'), tests.id('parent login'), 'p
 select tests.add_document('stored', 'north'), tests.add_document('awaited', 'north', '{"status": "awaiting_upload"}'),
   tests.add_document('of the parent', 'north', '{"status": "awaiting_upload", "uploader": "parent login"}'),
   tests.add_document('of the south', 'south', '{"status": "awaiting_upload"}');
+
+select tests.session_of(tests.id(login)) from unnest(array['north admin login', 'parent login']) login;
 
 create function pg_temp.path(label text) returns text language sql as $$
   select path from public.documents where id = tests.id(label)
@@ -84,6 +86,18 @@ select throws_ok(pg_temp.object('awaited'), '42501', null, 'nor one by somebody 
 rollback to before;
 update auth.users set banned_until = now() + interval '1 day' where id = tests.id('north admin login');
 select throws_ok(pg_temp.object('awaited'), '42501', null, 'nor by somebody who is banned');
+rollback to before;
+delete from auth.sessions where user_id = tests.id('north admin login');
+select throws_ok(pg_temp.object('awaited'), '42501', null, 'nor by somebody who has signed out');
+rollback to before;
+-- The parent has the role of a parent still.
+update public.client_guardians set ends_on = current_date - 2 where user_id = tests.id('parent login');
+select throws_ok(pg_temp.object('of the parent'), '42501', null, 'nor by who may add it no more, whatever else they may');
+rollback to before;
+select lives_ok(pg_temp.object('of the parent'), 'nor refused without a reason: the parent''s is taken');
+select is(
+  (select array_agg(actor_id) from audit.events where action = 'document.stored' and row_id = tests.id('of the parent')), array[null::uuid],
+  'in nobody''s name, since a link has none');
 rollback to before;
 alter table public.documents disable trigger keep_document;
 update public.documents set upload_expires_at = clock_timestamp() where id = tests.id('awaited');

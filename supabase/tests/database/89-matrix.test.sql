@@ -62,7 +62,7 @@ insert into access.relations (relation, noun, key_column, about) values
   ('clients', 'client', 'id', 'that there is one: the care team, supervisors of its members, schedulers; who it is: read_clients; written by RPCs; families have a view'),
   ('rooms', 'room', 'id', 'who books sees rooms; schedulers write'),
   ('services', 'service', 'id', 'those who work in the clinic see what it offers; schedulers write'),
-  ('care_team_assignments', 'assignment', 'id', 'the team sees its team; admins assign, nobody assigns themselves'),
+  ('care_team_assignments', 'assignment', 'id', 'the team sees its team; admins assign, nobody else assigns themselves'),
   ('supervisions', 'supervision', 'id', 'both sides see it; admins assign'),
   ('client_guardians', 'guardianship', 'id', 'guardians see theirs; admins name them'),
   ('cpt_codes', 'CPT code', 'code', 'reference data: everybody signed in reads it, nobody writes it'),

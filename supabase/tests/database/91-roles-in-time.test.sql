@@ -1,7 +1,7 @@
 -- Roles in time: ban, revocation and expiry count in the next statement; temporary grants end by themselves; every change
 -- of who may do what is on record; nobody raises themselves.
 begin;
-select plan(39);
+select plan(52);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('noah login');
@@ -86,7 +86,7 @@ select is_empty('select id from public.clients', 'a temporary role ends by itsel
 
 -- acting as an admin for a week
 select tests.clear_authentication();
-select tests.create_user('dora login');
+select tests.create_user('dora login'), tests.create_user('eve login');
 insert into public.user_roles (organization_id, user_id, role, kind, reason, expires_at)
 values (tests.id('north'), tests.id('dora login'), 'admin', 'temporary', 'for the summer camp', now() + interval '7 days');
 select tests.authenticate_as(tests.id('dora login'));
@@ -95,6 +95,51 @@ select throws_ok(
   'nobody prolongs a role of their own: constraint "user_roles_prolonged_by_another"', 'not even an admin');
 select lives_ok(
   $$ update public.user_roles set expires_at = now() + interval '6 days' where user_id = auth.uid() $$, 'who shortens it');
+select throws_ok(
+  format('insert into public.user_roles (organization_id, user_id, role, expires_at) values (tests.id(%L), tests.id(%L), %L, %L)',
+    'north', refused.login, refused.role, refused.ends),
+  '23514', 'nobody grants a role beyond the end of their own: constraint "user_roles_within_granters_end"', refused.name)
+from (values
+  ('eve login', 'admin', null, 'an admin for a while grants nobody a role for good'),
+  ('dora login', 'internal_ops', null, 'nor themselves another one'),
+  ('eve login', 'admin', now() + interval '6 days 1 second', 'nor one that ends after theirs'),
+  ('eve login', 'admin', 'infinity', 'nor one that ends never')
+) refused (login, role, ends, name);
+select lives_ok(
+  format('insert into public.user_roles (organization_id, user_id, role, expires_at) values (tests.id(%L), tests.id(%L), %L, now() + interval %L)',
+    'north', 'eve login', 'admin', '6 days'),
+  'they grant what ends with their own');
+select throws_ok(
+  $$ update public.user_roles set expires_at = null where user_id = tests.id('eve login') and role = 'admin' $$, '23514',
+  'nobody grants a role beyond the end of their own: constraint "user_roles_within_granters_end"', 'nor is that prolonged by them');
+-- acting as who has it from them
+select tests.authenticate_as(tests.id('eve login'));
+select throws_ok(
+  $$ update public.user_roles set expires_at = now() + interval '1 year' where user_id = tests.id('dora login') $$, '23514',
+  'nobody grants a role beyond the end of their own: constraint "user_roles_within_granters_end"', 'nor theirs by whom they made an admin');
+select tests.authenticate_as(tests.id('dora login'));
+select lives_ok(
+  $$ update public.user_roles set expires_at = now() + interval '1 year' where id = tests.id('north theo role') $$, 'they end a role, later too');
+select tests.keep('account', public.create_service_account(tests.id('north'), 'a partner', '{schedule:read}') -> 'data');
+select is(
+  (tests.kept('account') ->> 'token_expires_at')::timestamptz, now() + interval '6 days', 'a token that they make ends with their role');
+select tests.authenticate_as(tests.id('north admin login'));
+select cmp_ok(
+  (public.rotate_service_account_token((tests.kept('account') ->> 'account_id')::uuid) #>> '{data,token_expires_at}')::timestamptz, '>',
+  now() + interval '364 days', 'one that another admin makes lasts');
+select lives_ok(
+  $$ update public.user_roles set expires_at = now() + interval '30 days' where user_id = tests.id('dora login') $$,
+  'an admin for good prolongs the role of one for a while');
+select tests.clear_authentication();
+insert into public.user_roles (user_id, role) values (tests.id('dora login'), 'super_admin');
+update public.user_roles set expires_at = now() + interval '1 hour' where user_id = tests.id('dora login') and role = 'admin';
+select tests.authenticate_as(tests.id('dora login'), 'aal2');
+select is(
+  (public.break_glass(tests.id('north'), 'for the summer camp', 240) -> 'problem'), null, 'whoever breaks the glass has the glass''s own end');
+select tests.clear_authentication();
+select lives_ok(
+  $$ update public.user_roles set expires_at = now() + interval '2 years' where id = tests.id('north theo role') $$, 'who is nobody''s login has no end');
+update public.user_roles set expires_at = null where id = tests.id('north theo role');
 
 -- acting as North's admin
 select tests.authenticate_as(tests.id('north admin login'));

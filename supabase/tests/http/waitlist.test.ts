@@ -53,11 +53,14 @@ describe("the waitlist through supabase-js and src/lib", () => {
     ]);
 
     const holdKey = seen?.[0]?.id ?? "";
-    const accepted = await answerOffer(family, {
-      holdKey,
-      answer: "accept",
-      session: { placeOfService: "12" },
+    const accepting = { holdKey, answer: "accept" } as const;
+    // What claims carry is the clinic's to say.
+    await expect(
+      answerOffer(family, { ...accepting, session: { placeOfService: "12" } }),
+    ).rejects.toMatchObject({
+      problem: { errors: [{ field: "session", code: "not_allowed" }] },
     });
+    const accepted = await answerOffer(family, accepting);
     expect(accepted.entry).toMatchObject({ id: entry.id, status: "booked", offer: null });
     // No more than the family's own view shows: no codes, units, rooms, therapists' ids or versions.
     const { data: appointments } = await family.from("family_sessions").select("*");
@@ -72,7 +75,7 @@ describe("the waitlist through supabase-js and src/lib", () => {
     );
     expect(Date.parse(startTime)).toBe(Date.parse(freed.start_time));
     const [row] = await sql`select therapist_id, place_of_service from public.sessions where id = ${holdKey}`;
-    expect(row).toEqual({ therapist_id: clinic.rosa.id, place_of_service: "12" });
+    expect(row).toEqual({ therapist_id: clinic.rosa.id, place_of_service: null });
     await expectLedgerIsSound();
   });
 
@@ -81,12 +84,17 @@ describe("the waitlist through supabase-js and src/lib", () => {
     const entry = await joinWaitlist(scheduler, request());
     const freed = await freeTime(42);
     const [offer] = await offersOf(clinic);
-    const accepted = await answerOffer(scheduler, { holdKey: offer?.id ?? "", answer: "accept" });
+    const accepted = await answerOffer(scheduler, {
+      holdKey: offer?.id ?? "",
+      answer: "accept",
+      session: { placeOfService: "12" },
+    });
     expect(accepted.entry).toMatchObject({ id: entry.id, status: "booked" });
     expect("session" in accepted && accepted.session).toMatchObject({
       id: offer?.id,
       therapistId: clinic.rosa.id,
       startTime: freed.start_time,
+      placeOfService: "12",
     });
   });
 
