@@ -41,7 +41,7 @@ begin
     and exists (
       select
       from public.therapists it
-      where it.id = (request ->> 'substitute_id')::uuid and it.user_id = auth.uid())
+      where it.organization_id = organization and it.id = (request ->> 'substitute_id')::uuid and it.user_id = auth.uid())
   then
     perform app.refuse('forbidden', 'Nobody but an admin assigns themselves to care teams.');
   end if;

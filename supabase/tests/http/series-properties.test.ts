@@ -80,6 +80,33 @@ const beginning = fc.record({
   count: fc.integer({ min: 1, max: 12 }),
 });
 
+// One that reaches what chance may not, on whatever weekday it runs: settles what was cancelled, begins before what it keeps,
+// meets another client's session, and leaves out the time to which one was moved by hand.
+const edit: Change & { kind: "edit" } = {
+  kind: "edit",
+  series: 0,
+  from: null,
+  days: 0,
+  minutes: 0,
+  length: 60,
+  freq: "DAILY",
+  interval: 1,
+  count: 6,
+  therapist: undefined,
+  skip: false,
+};
+const example: [{ freq: string; day: number; clock: string; count: number }, Change[]] = [
+  { freq: "DAILY", day: 40, clock: "09:00", count: 6 },
+  [
+    { kind: "cancel", session: 0 },
+    edit,
+    { ...edit, from: 3, days: -2 },
+    { ...edit, minutes: 60, therapist: "theo" },
+    { kind: "move", session: 0, days: 5, minutes: 0 },
+    { ...edit, from: 5, count: 3, skip: true },
+  ],
+];
+
 const tally: Record<string, number> = {};
 const count = (what: string, by = 1) => {
   tally[what] = (tally[what] ?? 0) + by;
@@ -338,7 +365,11 @@ describe("any series under any sequence of edits", () => {
           }
         },
       ),
-      { numRuns: Number(process.env.SERIES_RUNS ?? 14), seed: Number(process.env.SERIES_SEED ?? 4) },
+      {
+        numRuns: Number(process.env.SERIES_RUNS ?? 14),
+        seed: Number(process.env.SERIES_SEED ?? 4),
+        examples: [example],
+      },
     );
     // The sequences reach every rule of the model, or this test says less than it seems to.
     for (const what of [
