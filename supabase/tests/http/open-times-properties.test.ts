@@ -11,17 +11,26 @@ import { instantOf, wallClock } from "../support/wall-clock.ts";
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
 
-// Ranges of days with a change of the clock in them, in both hemispheres, of an hour and of half an hour; and one without.
-const STAGES = [
-  { zone: "America/Los_Angeles", from: "2027-03-12" },
-  { zone: "America/Los_Angeles", from: "2027-11-05" },
-  { zone: "Australia/Sydney", from: "2027-04-02" },
-  { zone: "Australia/Sydney", from: "2027-10-01" },
-  { zone: "Australia/Lord_Howe", from: "2027-04-02" },
-  { zone: "Australia/Lord_Howe", from: "2027-10-01" },
-  { zone: "America/Phoenix", from: "2027-03-12" },
-];
 const DAYS = 4;
+const DAY_MS = DAY_MINUTES * MINUTE_MS;
+
+/** Days of the coming year that begin ranges with a change of the zone's clock in them. */
+function changesOf(zone: string): string[] {
+  const [week, year] = [7, 366];
+  const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  const offset = (day: number) => wallClock(today + day * DAY_MS, zone) - day * DAY_MS;
+  return Array.from({ length: year }, (_, day) => week + day)
+    .filter((day) => offset(day + 2) !== offset(day + 3))
+    .map((day) => new Date(today + day * DAY_MS).toISOString().slice(0, 10));
+}
+
+// In both hemispheres, of an hour and of half an hour; and one without.
+const STAGES = [
+  ...["America/Los_Angeles", "Australia/Sydney", "Australia/Lord_Howe"].flatMap((zone) =>
+    changesOf(zone).map((from) => ({ zone, from })),
+  ),
+  { zone: "America/Phoenix", from: String(changesOf("America/Los_Angeles")[0]) },
+];
 
 interface Stretch {
   start: number;
