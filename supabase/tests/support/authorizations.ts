@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import type { Clinic } from "./clinic.ts";
 import { sql } from "./stack.ts";
 
-/** A payer of the clinic that covers the client from last year on. */
+/** A payer of the clinic that covers the client, from 2020 on. */
 export async function cover(
   clinic: Clinic,
   client: string,
@@ -17,7 +17,7 @@ export async function cover(
     values (${id}, ${clinic.id}, ${`Payer ${id}`}, ${rules.requires_authorization ?? false}, ${rules.no_show_uses_units ?? false})`;
   await sql`
     insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
-    values (${clinic.id}, ${client}, ${id}, current_date - 365)`;
+    values (${clinic.id}, ${client}, ${id}, '2020-01-01')`;
   return id;
 }
 
@@ -29,7 +29,7 @@ export interface Terms {
   payer?: string;
 }
 
-/** An authorization in force from last year to the year after next; of a new payer, unless it says. */
+/** An authorization in force from 2020 to the year after next; of a new payer, unless it says. */
 export async function authorize(clinic: Clinic, client: string, terms: Terms): Promise<string> {
   const payer = terms.payer ?? (await cover(clinic, client));
   const id = randomUUID();
@@ -38,7 +38,7 @@ export async function authorize(clinic: Clinic, client: string, terms: Terms): P
       id, organization_id, client_id, payer_id, authorization_number, cpt_codes, starts_on, ends_on, units, weekly_units,
       monthly_units)
     values (
-      ${id}, ${clinic.id}, ${client}, ${payer}, 'A-1', ${terms.codes ?? ["97153"]}, current_date - 365, current_date + 730,
+      ${id}, ${clinic.id}, ${client}, ${payer}, 'A-1', ${terms.codes ?? ["97153"]}, '2020-01-01', current_date + 730,
       ${terms.units}, ${terms.weekly ?? null}, ${terms.monthly ?? null})`;
   return id;
 }
