@@ -1,5 +1,5 @@
-// What a command of this machine was asked for. A command that takes a database's address reads its arguments itself: what
-// parseArgs says may repeat a password.
+// What a command of this machine was asked for. Those that take a database's address begin in command.ts: what parseArgs says may
+// repeat a password.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 

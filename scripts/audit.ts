@@ -1,11 +1,11 @@
 // `npm run audit -- head|verify|seal|continue --db <postgres url>`: proves that nobody changed the audit trail. The answer goes to
 // stdout, progress to stderr; exit code 0: all is well, 1: something is not as it was sealed, 2: nothing was verified.
 
-import { parseArgs } from "node:util";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
 import { readHead } from "./audit/trail.ts";
-import { verify } from "./audit/verify.ts";
-import { connectionError, parseRemote, type Remote, RemoteError } from "./remote.ts";
+import { type VerifyOptions, verify } from "./audit/verify.ts";
+import { printJson, runCommand, tellProgress, withDatabase } from "./command.ts";
+import { CommandError, parseRemote } from "./remote.ts";
 
 const usage = `Usage: npm run audit -- <command> --db <postgres url> [options]
 
@@ -26,54 +26,48 @@ Exit code 0: all is well; 1: not as it was sealed; 2: wrong usage or no connecti
 
 const commandNames = ["verify", "head", "seal", "continue"] as const;
 
-interface Command {
-  name: (typeof commandNames)[number];
-  remote: Remote;
-  head: string | undefined;
-  from: bigint | undefined;
-  to: bigint | undefined;
-  json: boolean;
-}
+const text = { type: "string" } as const;
+const options = {
+  db: text,
+  remote: text,
+  head: text,
+  from: text,
+  to: text,
+  json: { type: "boolean", default: false },
+} as const;
 
-const started = performance.now();
-const json = process.argv.includes("--json");
-
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  try {
-    const command = parseCommand();
-    if (!command) {
-      process.stdout.write(usage);
-      return 0;
-    }
-    return await withDatabase(command.remote, (sql) => run(command, sql));
-  } catch (error) {
-    const { code, message } =
-      error instanceof RemoteError ? error : new RemoteError("unexpected", String(error));
-    process.stderr.write(`audit: ${message} (${code})\n`);
-    if (json) print({ error: { code, message } });
-    return 2;
+process.exitCode = await runCommand("audit", usage, { allowPositionals: true, options }, async (given) => {
+  const { db, remote, head, from, to, json } = given.values;
+  const name = commandNames.find((known) => known === given.positionals[0]);
+  if (given.positionals.length !== 1 || name === undefined) {
+    throw new CommandError("usage", `one command is asked for: ${commandNames.join(", ")}.`);
   }
-}
-
-async function withDatabase(remote: Remote, work: (sql: Sql) => Promise<number>): Promise<number> {
-  const sql = postgres(remote.url, { max: 1, connect_timeout: 15, onnotice: () => {} });
-  try {
-    return await work(sql);
-  } catch (error) {
-    throw connectionError(error, remote);
-  } finally {
-    await sql.end({ timeout: 5 });
+  const url = db ?? remote;
+  if (!url) throw new CommandError("usage", "--db is missing.");
+  if (name !== "verify" && (head ?? from ?? to) !== undefined) {
+    throw new CommandError("usage", "--head, --from and --to belong to verify.");
   }
-}
+  if (head !== undefined && !/^[0-9a-f]{64}$/.test(head)) {
+    throw new CommandError(
+      "usage",
+      "--head is not a hash: 64 hexadecimal digits, as the command head prints them.",
+    );
+  }
+  const range = { from: microseconds("--from", from), to: microseconds("--to", to) };
+  return withDatabase(parseRemote(url), (sql) => {
+    if (name === "head") return printHead(sql, json);
+    if (name === "seal") return seal(sql, json);
+    if (name === "continue") return continueTrail(sql, json);
+    return verifyTrail(sql, { head, ...range }, json);
+  });
+});
 
-async function run(command: Command, sql: Sql): Promise<number> {
-  if (command.name === "head") return head(sql);
-  if (command.name === "seal") return seal(sql);
-  if (command.name === "continue") return continueTrail(sql);
-  const report = await verify(sql, { ...command, progress });
-  if (json) print({ ok: report.finding === null, ...report });
+async function verifyTrail(sql: Sql, what: Omit<VerifyOptions, "progress">, json: boolean): Promise<number> {
+  const report = await verify(sql, {
+    ...what,
+    progress: ({ seals, ofSeals, events }) => tellProgress(`${seals} of ${ofSeals} seals, ${events} events`),
+  });
+  if (json) printJson({ ok: report.finding === null, ...report });
   else if (report.finding) process.stdout.write(`NOT AS IT WAS SEALED: ${report.finding.what}\n`);
   else {
     process.stdout.write(
@@ -84,9 +78,9 @@ async function run(command: Command, sql: Sql): Promise<number> {
   return report.finding ? 1 : 0;
 }
 
-async function head(sql: Sql): Promise<number> {
+async function printHead(sql: Sql, json: boolean): Promise<number> {
   const latest = await readHead(sql);
-  if (json) print({ head: latest });
+  if (json) printJson({ head: latest });
   else if (!latest) process.stdout.write("Nothing is sealed yet.\n");
   else {
     process.stdout.write(
@@ -96,88 +90,32 @@ async function head(sql: Sql): Promise<number> {
   return 0;
 }
 
-async function seal(sql: Sql): Promise<number> {
+async function seal(sql: Sql, json: boolean): Promise<number> {
   let made = 0;
   for (;;) {
     // A transaction each, so that an interrupted run keeps what it did.
     const [row] = await sql<[{ made: number }]>`select audit.seal(10) as made`;
     if (row.made === 0) break;
     made += row.made;
-    note(`${made} seals`);
+    tellProgress(`${made} seals`);
   }
-  if (json) print({ seals_made: made });
+  if (json) printJson({ seals_made: made });
   else process.stdout.write(`${made} seals made.\n`);
   return 0;
 }
 
-async function continueTrail(sql: Sql): Promise<number> {
+async function continueTrail(sql: Sql, json: boolean): Promise<number> {
   const [row] = await sql<[{ added: string }]>`select audit.continue_trail()::text as added`;
-  if (json) print(row);
+  if (json) printJson(row);
   else process.stdout.write(`The trail goes on: ${row.added} is added to the ids of transactions.\n`);
   return 0;
-}
-
-function progress({ seals, ofSeals, events }: { seals: bigint; ofSeals: bigint; events: number }): void {
-  note(`${seals} of ${ofSeals} seals, ${events} events`);
-}
-
-function note(line: string): void {
-  process.stderr.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
-}
-
-function print(value: object): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-}
-
-/** Undefined: help is asked for. */
-function parseCommand(): Command | undefined {
-  const { values, positionals } = parseOptions();
-  if (values.help) return undefined;
-  const name = commandNames.find((known) => known === positionals[0]);
-  if (positionals.length !== 1 || name === undefined) {
-    throw misuse(`one command is asked for: ${commandNames.join(", ")}.`);
-  }
-  const url = values.db ?? values.remote;
-  if (!url) throw misuse("--db is missing.");
-  if (name !== "verify" && (values.head ?? values.from ?? values.to) !== undefined) {
-    throw misuse("--head, --from and --to belong to verify.");
-  }
-  if (values.head !== undefined && !/^[0-9a-f]{64}$/.test(values.head)) {
-    throw misuse("--head is not a hash: 64 hexadecimal digits, as the command head prints them.");
-  }
-  return {
-    name,
-    remote: parseRemote(url),
-    head: values.head,
-    from: microseconds("--from", values.from),
-    to: microseconds("--to", values.to),
-    json: values.json,
-  };
-}
-
-function parseOptions() {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean", default: false } as const;
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { db: text, remote: text, head: text, from: text, to: text, json: flag, help: flag },
-    });
-  } catch {
-    // What parseArgs says repeats the argument, which may be the URL with its password.
-    throw misuse("there is an unknown option, or one without its value.");
-  }
 }
 
 function microseconds(option: string, value: string | undefined): bigint | undefined {
   if (value === undefined) return undefined;
   const time = Date.parse(value);
   if (!/^\d{4}-\d\d-\d\d/.test(value) || Number.isNaN(time)) {
-    throw misuse(`${option} is not a date or a time in ISO 8601.`);
+    throw new CommandError("usage", `${option} is not a date or a time in ISO 8601.`);
   }
   return BigInt(time) * 1000n;
-}
-
-function misuse(what: string): RemoteError {
-  return new RemoteError("usage", `${what}\n\n${usage}`);
 }

@@ -6,7 +6,7 @@ import { compare, type Difference } from "./drift/compare.ts";
 import { fixture, nextPartition, plants, table } from "./drift/planted.ts";
 import { changedLines, report } from "./drift/report.ts";
 import { readSnapshot, type Snapshot } from "./drift/snapshot.ts";
-import { connectionError, parseRemote, RemoteError } from "./remote.ts";
+import { CommandError, connectionError, parseRemote } from "./remote.ts";
 import type { Stack } from "./stack/index.ts";
 import { freePort } from "./stack/ports.ts";
 
@@ -204,7 +204,7 @@ describe("npm run drift", () => {
   it("keeps the password out of what it has no sentence for", () => {
     const remote = parseRemote("postgres://someone:a%2Fb-secret@db.example/postgres");
     const error = connectionError(new Error("no a/b-secret, no a%2Fb-secret"), remote);
-    expect(error).toBeInstanceOf(RemoteError);
+    expect(error).toBeInstanceOf(CommandError);
     expect(error.message).toBe("Cannot read db.example:5432/postgres as someone: no ***, no ***");
   });
 });

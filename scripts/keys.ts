@@ -6,8 +6,8 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import postgres, { type Sql } from "postgres";
+import type postgres from "postgres";
+import type { Sql } from "postgres";
 import {
   type MasterKeys,
   NoteKeysError,
@@ -17,7 +17,8 @@ import {
   wrapKey,
 } from "../supabase/functions/_shared/note-crypto.ts";
 import { proofKey } from "../supabase/functions/_shared/note-proof.ts";
-import { connectionError, parseRemote, type Remote, RemoteError } from "./remote.ts";
+import { runCommand, withDatabase } from "./command.ts";
+import { CommandError, parseRemote } from "./remote.ts";
 
 const BATCH = 200;
 
@@ -120,35 +121,19 @@ async function rewrapBatch(
   return { seen: rows.length, rewrapped: done.length };
 }
 
-async function main(): Promise<number> {
-  try {
-    return await run();
-  } catch (error) {
-    const { code, message } =
-      error instanceof RemoteError ? error : new RemoteError("unexpected", String(error));
-    process.stderr.write(`keys: ${message} (${code})\n`);
-    return 2;
-  }
-}
-
-async function run(): Promise<number> {
-  const { positionals, values } = parseOptions();
-  if (values.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
+async function run(db: string | undefined, positionals: string[]): Promise<number> {
   const [command = "", ...others] = positionals;
   if (others.length > 0 || !["generate", "admit", "rotate"].includes(command)) {
-    throw misuse("one command is asked for: generate, admit or rotate.");
+    throw new CommandError("usage", "one command is asked for: generate, admit or rotate.");
   }
   const secret = process.env.HOLDFAST_NOTE_KEYS;
   if (command === "generate") {
-    if (values.db !== undefined) throw misuse("generate asks no database.");
+    if (db !== undefined) throw new CommandError("usage", "generate asks no database.");
     process.stdout.write(`${withKeys(() => generateKeys(secret))}\n`);
     return 0;
   }
-  if (!values.db) throw misuse("--db is missing.");
-  const remote = parseRemote(values.db);
+  if (!db) throw new CommandError("usage", "--db is missing.");
+  const remote = parseRemote(db);
   const masters = withKeys(() => readMasterKeys(secret));
   return withDatabase(remote, (sql) => (command === "admit" ? admit(sql, masters) : rotate(sql, masters)));
 }
@@ -158,19 +143,8 @@ function withKeys<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
-    if (error instanceof NoteKeysError) throw new RemoteError("note_keys", `${error.message}.`);
+    if (error instanceof NoteKeysError) throw new CommandError("note_keys", `${error.message}.`);
     throw error;
-  }
-}
-
-async function withDatabase(remote: Remote, work: (sql: Sql) => Promise<number>): Promise<number> {
-  const sql = postgres(remote.url, { max: 1, connect_timeout: 15, onnotice: () => {} });
-  try {
-    return await work(sql);
-  } catch (error) {
-    throw connectionError(error, remote);
-  } finally {
-    await sql.end({ timeout: 5 });
   }
 }
 
@@ -189,22 +163,11 @@ async function rotate(sql: Sql, masters: MasterKeys): Promise<number> {
   return 1;
 }
 
-function parseOptions() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { db: { type: "string" }, help: { type: "boolean", default: false } },
-    });
-  } catch {
-    // What parseArgs says repeats the argument, which may be the URL with its password.
-    throw misuse("there is an unknown option, or one without its value.");
-  }
-}
-
-function misuse(what: string): RemoteError {
-  return new RemoteError("usage", `${what}\n\n${usage}`);
-}
-
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  process.exitCode = await main();
+  process.exitCode = await runCommand(
+    "keys",
+    usage,
+    { allowPositionals: true, options: { db: { type: "string" } } },
+    ({ values, positionals }) => run(values.db, positionals),
+  );
 }

@@ -1,9 +1,8 @@
 // `npm run metrics -- --remote <postgres url>`: the numbers of public.metrics() in Prometheus' text format, for a collector that runs
 // commands. It only reads. Exit code 0: printed, 2: wrong usage or no connection.
 
-import { parseArgs } from "node:util";
-import postgres from "postgres";
-import { connectionError, parseRemote, type Remote, RemoteError } from "./remote.ts";
+import { runCommand, withDatabase } from "./command.ts";
+import { CommandError, parseRemote } from "./remote.ts";
 
 const usage = `Usage: npm run metrics -- --remote <postgres url>
 
@@ -18,49 +17,20 @@ interface Metric {
   value: number;
 }
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  try {
-    const remote = parseCommand();
-    process.stdout.write(remote ? inPrometheusText(await readMetrics(remote)) : usage);
+process.exitCode = await runCommand(
+  "metrics",
+  usage,
+  { options: { remote: { type: "string" } } },
+  async ({ values: { remote } }) => {
+    if (!remote) throw new CommandError("usage", "--remote is missing.");
+    const metrics = await withDatabase(
+      parseRemote(remote),
+      (sql) => sql<Metric[]>`select name, labels, value from public.metrics()`,
+    );
+    process.stdout.write(inPrometheusText(metrics));
     return 0;
-  } catch (error) {
-    const { code, message } =
-      error instanceof RemoteError ? error : new RemoteError("unexpected", String(error));
-    process.stderr.write(`metrics: ${message} (${code})\n`);
-    return 2;
-  }
-}
-
-/** Undefined: help is asked for. */
-function parseCommand(): Remote | undefined {
-  const { remote, help } = parseOptions();
-  if (help) return undefined;
-  if (!remote) throw new RemoteError("usage", `--remote is missing.\n\n${usage}`);
-  return parseRemote(remote);
-}
-
-function parseOptions() {
-  try {
-    return parseArgs({ options: { remote: { type: "string" }, help: { type: "boolean", default: false } } })
-      .values;
-  } catch {
-    // What parseArgs says repeats the argument, which may be the URL with its password.
-    throw new RemoteError("usage", `there is an argument too many, or one without its value.\n\n${usage}`);
-  }
-}
-
-async function readMetrics(remote: Remote): Promise<Metric[]> {
-  const sql = postgres(remote.url, { max: 1, connect_timeout: 15, onnotice: () => {} });
-  try {
-    return await sql<Metric[]>`select name, labels, value from public.metrics()`;
-  } catch (error) {
-    throw connectionError(error, remote);
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
-}
+  },
+);
 
 /** The rows come in order of their names, as the format asks. */
 function inPrometheusText(metrics: Metric[]): string {

@@ -3,12 +3,12 @@
 // nothing was written; 2: wrong usage or no connection.
 
 import { readFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
+import { runCommand, withDatabase } from "./command.ts";
 import { keyOf } from "./reference/kinds.ts";
 import { applyLoad, type Change, planLoad } from "./reference/load.ts";
 import { type ReferenceFile, readReference } from "./reference/read.ts";
-import { connectionError, parseRemote, type Remote, RemoteError } from "./remote.ts";
+import { CommandError, parseRemote } from "./remote.ts";
 import { persistentDataDir } from "./stack/paths.ts";
 import { findRunningStack } from "./stack/state.ts";
 
@@ -25,31 +25,31 @@ Options
 Exit code 0: done; 1: the file or a row is refused, and nothing was written; 2: wrong usage or no connection.
 `;
 
-process.exitCode = await main();
+const flag = { type: "boolean", default: false } as const;
 
-async function main(): Promise<number> {
-  try {
-    const command = await parseCommand();
-    if (!command) {
-      process.stdout.write(usage);
-      return 0;
+process.exitCode = await runCommand(
+  "reference",
+  usage,
+  { allowPositionals: true, options: { remote: { type: "string" }, local: flag, "dry-run": flag } },
+  async ({ values, positionals }) => {
+    const [command, path] = positionals;
+    if (command !== "load" || path === undefined || positionals.length !== 2) {
+      throw new CommandError("usage", "load and a file are asked for.");
     }
-    const { path, remote, dryRun } = command;
+    if ((values.remote === undefined) !== values.local) {
+      throw new CommandError("usage", "either --remote or --local is asked for.");
+    }
+    const url = values.remote ?? (await findRunningStack(persistentDataDir))?.databaseUrl;
+    if (!url) throw new CommandError("not_running", "No local stack runs: npm start.");
+    const remote = parseRemote(url);
     const file = readReference(await contentOf(path));
-    if (Array.isArray(file)) {
-      for (const { line, column, message } of file) {
-        process.stderr.write(`${path}:${line}: ${[column, message].filter(Boolean).join(": ")}\n`);
-      }
-      return 1;
+    if (!Array.isArray(file)) return withDatabase(remote, (sql) => load(sql, file, values["dry-run"]));
+    for (const { line, column, message } of file) {
+      process.stderr.write(`${path}:${line}: ${[column, message].filter(Boolean).join(": ")}\n`);
     }
-    return await withDatabase(remote, (sql) => load(sql, file, dryRun));
-  } catch (error) {
-    const { code, message } =
-      error instanceof RemoteError ? error : new RemoteError("unexpected", String(error));
-    process.stderr.write(`reference: ${message} (${code})\n`);
-    return 2;
-  }
-}
+    return 1;
+  },
+);
 
 async function load(sql: Sql, file: ReferenceFile, dryRun: boolean): Promise<number> {
   try {
@@ -78,53 +78,10 @@ function describe({ kind }: ReferenceFile, { what, row, before }: Change): strin
   return `${what} ${keyOf(row, kind.key)}: ${values.join(", ")}`;
 }
 
-async function withDatabase(remote: Remote, work: (sql: Sql) => Promise<number>): Promise<number> {
-  const sql = postgres(remote.url, { max: 1, connect_timeout: 15, onnotice: () => {} });
-  try {
-    return await work(sql);
-  } catch (error) {
-    throw connectionError(error, remote);
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
-}
-
 async function contentOf(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch {
-    throw new RemoteError("usage", `${path} cannot be read.`);
+    throw new CommandError("usage", `${path} cannot be read.`);
   }
-}
-
-/** Undefined: help is asked for. */
-async function parseCommand(): Promise<{ path: string; remote: Remote; dryRun: boolean } | undefined> {
-  const { values, positionals } = parseOptions();
-  if (values.help) return undefined;
-  const [command, path] = positionals;
-  if (command !== "load" || path === undefined || positionals.length !== 2) {
-    throw misuse("load and a file are asked for.");
-  }
-  if ((values.remote === undefined) !== values.local)
-    throw misuse("either --remote or --local is asked for.");
-  const url = values.remote ?? (await findRunningStack(persistentDataDir))?.databaseUrl;
-  if (!url) throw new RemoteError("not_running", "No local stack runs: npm start.");
-  return { path, remote: parseRemote(url), dryRun: values["dry-run"] };
-}
-
-function parseOptions() {
-  const flag = { type: "boolean", default: false } as const;
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { remote: { type: "string" }, local: flag, "dry-run": flag, help: flag },
-    });
-  } catch {
-    // What parseArgs says repeats the argument, which may be the URL with its password.
-    throw misuse("there is an unknown option, or one without its value.");
-  }
-}
-
-function misuse(what: string): RemoteError {
-  return new RemoteError("usage", `${what}\n\n${usage}`);
 }

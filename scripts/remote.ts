@@ -1,15 +1,17 @@
 // The live database's address and what may be said of it. No sentence made here has the password in it: sentences are
 // written from the parts of the URL, never from the URL.
 
-/** Ends the command with exit code 2: nothing could be compared. */
-export class RemoteError extends Error {
-  override name = "RemoteError";
+/** Ends the command: nothing was done, or all of it was undone. */
+export class CommandError extends Error {
+  override name = "CommandError";
   /** A word for scripts: `usage`, `reference_failed`, or the code of the driver or the server (`ECONNREFUSED`, `28P01`). */
   readonly code: string;
+  readonly exitCode: number;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, exitCode = 2) {
     super(message);
     this.code = code;
+    this.exitCode = exitCode;
   }
 }
 
@@ -19,7 +21,7 @@ export interface Remote {
   label: string;
 }
 
-/** Checks a Postgres URL. Throws a RemoteError that does not repeat it. */
+/** Checks a Postgres URL. Throws a CommandError that does not repeat it. */
 export function parseRemote(text: string): Remote {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (
@@ -28,7 +30,7 @@ export function parseRemote(text: string): Remote {
     url.hostname === "" ||
     !isDecodable(url)
   ) {
-    throw new RemoteError(
+    throw new CommandError(
       "usage",
       "the database's address is not a URL like postgres://user:password@host:5432/postgres; " +
         "characters such as @ / : # % in a password are written percent-encoded.",
@@ -40,10 +42,10 @@ export function parseRemote(text: string): Remote {
 }
 
 /** What the driver or the server said, as a sentence about the remote. */
-export function connectionError(error: unknown, { url, label }: Remote): RemoteError {
+export function connectionError(error: unknown, { url, label }: Remote): CommandError {
   const { code = "unknown", message = String(error) } = error as { code?: string; message?: string };
   const reason = reasons[code] ?? withoutPassword(message, url);
-  return new RemoteError(code, `Cannot read ${label}: ${reason}`);
+  return new CommandError(code, `Cannot read ${label}: ${reason}`);
 }
 
 const reasons: Record<string, string> = {

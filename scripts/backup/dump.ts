@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import type { Sql } from "postgres";
 import { readHead } from "../audit/trail.ts";
-import { BackupError } from "./error.ts";
+import { CommandError } from "../remote.ts";
 import { type Manifest, writeManifest } from "./manifest.ts";
 import { findMigrations, findSequences, findTables, plainly, type Table } from "./tables.ts";
 
@@ -21,7 +21,7 @@ export async function dump(
 ): Promise<Manifest> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0) {
-    throw new BackupError("folder_not_empty", "The folder is not empty: a backup gets one of its own.");
+    throw new CommandError("folder_not_empty", "The folder is not empty: a backup gets one of its own.");
   }
   try {
     const manifest = await readAll(sql, folder, progress);

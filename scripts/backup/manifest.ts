@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { BackupError } from "./error.ts";
+import { CommandError } from "../remote.ts";
 
 const manifestSchema = z.strictObject({
   format: z.literal(1),
@@ -32,12 +32,12 @@ const FILE = "manifest.json";
 export async function readManifest(folder: string): Promise<Manifest> {
   const text = await readFile(join(folder, FILE), "utf8").catch(() => undefined);
   if (text === undefined) {
-    throw new BackupError("no_backup", "There is no backup in that folder: it has no manifest.json.");
+    throw new CommandError("no_backup", "There is no backup in that folder: it has no manifest.json.");
   }
   try {
     return manifestSchema.parse(JSON.parse(text));
   } catch {
-    throw new BackupError("no_backup", "The manifest.json of that folder is not one of a backup.");
+    throw new CommandError("no_backup", "The manifest.json of that folder is not one of a backup.");
   }
 }
 

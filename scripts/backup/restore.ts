@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { Sql } from "postgres";
-import { BackupError } from "./error.ts";
+import { CommandError } from "../remote.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { prove } from "./prove.ts";
 import { findMigrations, findTables, plainly } from "./tables.ts";
@@ -39,7 +39,7 @@ export async function restore(
         `select count(*)::integer as rows from ${name}`,
       );
       if (loaded.rows !== rows) {
-        throw new BackupError("rows_differ", `${name} has ${loaded.rows} rows and not ${rows}.`);
+        throw new CommandError("rows_differ", `${name} has ${loaded.rows} rows and not ${rows}.`);
       }
       progress(`${name}: ${rows} rows`);
     }
@@ -49,9 +49,10 @@ export async function restore(
     await inside`set local session_replication_role = origin`;
     const { findings } = await prove(inside, { head: manifest.head ?? undefined, progress });
     if (findings.length > 0) {
-      throw new BackupError(
+      throw new CommandError(
         "not_proved",
         `Nothing was restored, since it does not hold: ${findings.join("; ")}.`,
+        1,
       );
     }
     // The ids of transactions begin anew here: docs/audit.md.
@@ -67,10 +68,10 @@ async function checkFile(folder: string, { name, file, sha256 }: Manifest["table
   try {
     await pipeline(createReadStream(join(folder, file)), hash);
   } catch {
-    throw new BackupError("file_missing", `The backup has no ${file}, which is to hold ${name}.`);
+    throw new CommandError("file_missing", `The backup has no ${file}, which is to hold ${name}.`);
   }
   if (hash.digest("hex") !== sha256) {
-    throw new BackupError("file_altered", `${file} is not as it was written.`);
+    throw new CommandError("file_altered", `${file} is not as it was written.`);
   }
 }
 
@@ -79,14 +80,14 @@ async function checkTarget(sql: Sql, manifest: Manifest): Promise<Manifest["tabl
   const [state] = await sql<[{ used: boolean }]>`
     select exists (select from public.organizations) or exists (select from auth.users) as used`;
   if (state.used) {
-    throw new BackupError(
+    throw new CommandError(
       "not_empty",
       "There are organizations or users already: restore into an empty project.",
     );
   }
   const migrations = await findMigrations(sql);
   if (migrations.join() !== manifest.migrations.join()) {
-    throw new BackupError(
+    throw new CommandError(
       "migrations_differ",
       "The migrations are not those of the backup: check out its commit, `npx supabase db push`, restore, and push the later ones then.",
     );
@@ -97,7 +98,7 @@ async function checkTarget(sql: Sql, manifest: Manifest): Promise<Manifest["tabl
   const missing = manifest.tables.filter((table) => table.rows > 0 && lost(table).length > 0);
   if (missing.length > 0) {
     const what = missing.map((table) => `${table.name} (${lost(table).join(", ")})`).join(", ");
-    throw new BackupError("columns_missing", `The database has no place for ${what}.`);
+    throw new CommandError("columns_missing", `The database has no place for ${what}.`);
   }
   // A platform's table that was empty there may be missing here, or have other columns.
   return manifest.tables.filter((table) => present.has(table.name) && lost(table).length === 0);
