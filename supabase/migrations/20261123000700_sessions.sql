@@ -384,6 +384,34 @@ create policy sessions_scoped_access on public.sessions
     or client_id = any ((select app.reviewed_client_ids())::uuid[])
   );
 
+-- By the policy, or as a family, which sees its sessions in views.
+create function app.find_seen_session(organization uuid, wanted uuid)
+returns public.sessions
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  session public.sessions;
+begin
+  select it.* into session
+  from public.sessions it
+  where it.organization_id = organization
+    and it.id = wanted
+    and (
+      it.therapist_id = any (app.caseload_therapist_ids())
+      or organization = any (app.org_ids_with_role('internal_ops', 'admin'))
+      or it.client_id = any (app.reviewed_client_ids())
+      or it.client_id = any (app.guarded_client_ids()));
+  if session.id is null then
+    perform app.refuse('not_found', 'There is no such session.');
+  end if;
+  return session;
+end
+$$;
+comment on function app.find_seen_session is
+  'The session, or a refusal: to who does not see it, as if there were none.';
+
 create policy "holders see their holds, families their offers, schedulers all" on public.session_holds
   for select to authenticated
   using (

@@ -337,25 +337,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  session public.sessions;
+  session public.sessions := app.find_seen_session(organization, (request ->> 'session_id')::uuid);
   charge public.session_charges;
   reason text := btrim(request ->> 'reason');
-  is_of_caseload boolean;
-  may_override boolean;
 begin
-  select it.* into session
-  from public.sessions it
-  where it.organization_id = organization and it.id = (request ->> 'session_id')::uuid;
-  is_of_caseload := coalesce(session.therapist_id = any (app.caseload_therapist_ids()), false);
-  may_override := organization = any (app.org_ids_with_role('admin'))
-    or is_of_caseload and organization = any (app.org_ids_with_role('supervisor'));
-  if session.id is null or not (may_override or is_of_caseload
-    or organization = any (app.org_ids_with_role('internal_ops'))
-    or session.client_id = any (app.reviewed_client_ids())
-    or session.client_id = any (app.guarded_client_ids()))
+  if not (organization = any (app.org_ids_with_role('admin'))
+    or session.therapist_id = any (app.caseload_therapist_ids())
+      and organization = any (app.org_ids_with_role('supervisor')))
   then
-    perform app.refuse('not_found', 'There is no such session.');
-  elsif not may_override then
     perform app.refuse('forbidden', 'Only an admin, or a supervisor of the session, may exceed a limit.');
   end if;
   if reason is null or length(reason) not between 1 and 500 then

@@ -17,21 +17,10 @@ stable
 set search_path = ''
 as $$
 declare
-  session public.sessions;
+  session public.sessions := app.find_seen_session(organization, (request ->> 'session_id')::uuid);
   is_admin boolean := organization = any (app.org_ids_with_role('admin'));
-  may_mark boolean;
 begin
-  select it.* into session
-  from public.sessions it
-  where it.organization_id = organization and it.id = (request ->> 'session_id')::uuid;
-  may_mark := is_admin or coalesce(session.therapist_id = any (app.caseload_therapist_ids()), false);
-  if session.id is null or not (may_mark
-    or organization = any (app.org_ids_with_role('internal_ops'))
-    or session.client_id = any (app.reviewed_client_ids())
-    or session.client_id = any (app.guarded_client_ids()))
-  then
-    perform app.refuse('not_found', 'There is no such session.');
-  elsif not may_mark then
+  if not (is_admin or session.therapist_id = any (app.caseload_therapist_ids())) then
     perform app.refuse('forbidden', 'Only its therapist, who supervises them, or an admin marks a session.');
   elsif corrects and not (is_admin or app.supervises(organization, session.therapist_id)) then
     perform app.refuse('forbidden', 'Only who supervises the therapist, or an admin, corrects what was marked.');
