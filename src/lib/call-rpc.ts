@@ -2,7 +2,7 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import type { CallOptions } from "./call.ts";
-import { HoldfastError, toAppProblem } from "./errors.ts";
+import { HoldfastError, toAppProblem, unreadable } from "./errors.ts";
 import { type Problem, problemFromRefusal, type Refusal, toProblem } from "./problems.ts";
 import { type RetryOptions, withRetries } from "./retry.ts";
 
@@ -76,19 +76,14 @@ function refused(refusal: Refusal): HoldfastError {
   try {
     return new HoldfastError(toAppProblem(problemFromRefusal(refusal)));
   } catch (error) {
-    return unreadable(error);
+    return new HoldfastError(toAppProblem(unreadable()), { cause: error });
   }
 }
 
 function readable<Data extends z.ZodType>(schema: Data, answer: unknown): z.output<Data> {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
-  throw unreadable(parsed.error);
-}
-
-function unreadable(cause: unknown): HoldfastError {
-  const problem = toProblem("internal_error", { detail: "The answer could not be read." });
-  return new HoldfastError(toAppProblem(problem), { cause });
+  throw new HoldfastError(toAppProblem(unreadable()), { cause: parsed.error });
 }
 
 /** The problem of an error that has a code of the database or of PostgREST. */

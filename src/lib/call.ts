@@ -1,7 +1,7 @@
 /** One call of an Edge Function by supabase-js: the answer, parsed, or a `HoldfastError`. */
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
-import { HoldfastError, toAppProblem } from "./errors.ts";
+import { HoldfastError, toAppProblem, unreadable } from "./errors.ts";
 import { IDEMPOTENCY_KEY } from "./fields.ts";
 import { PROBLEM_MEDIA_TYPE, type Problem, problemSchema, toProblem } from "./problems.ts";
 import { type RetryOptions, withRetries } from "./retry.ts";
@@ -94,10 +94,6 @@ function problemOfStatus(response: Response, isProblem: boolean): Problem {
     default:
       return isProblem && response.status < 500 ? unreadable() : unavailable(retryAfter);
   }
-}
-
-function unreadable(): Problem {
-  return toProblem("internal_error", { detail: "The answer could not be read." });
 }
 
 function unavailable(retryAfter = Number.NaN): Problem {

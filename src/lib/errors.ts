@@ -2,7 +2,7 @@
  * The one error type that the client throws.
  */
 import { type Camel, camelName, fromWire } from "./casing.ts";
-import { type FieldError, PROBLEMS, type Problem, type ProblemCode } from "./problems.ts";
+import { type FieldError, PROBLEMS, type Problem, type ProblemCode, toProblem } from "./problems.ts";
 
 /** A problem as apps see it: a union over codes, camelCase. `switch (problem.code)` narrows the other members. */
 export type AppProblem<C extends ProblemCode = ProblemCode> = C extends ProblemCode
@@ -55,4 +55,9 @@ export function toAppProblem(problem: Problem): AppProblem {
   if (!("errors" in problem)) return fromWire(problem);
   const errors = problem.errors.map((error: FieldError) => ({ ...error, field: camelName(error.field) }));
   return fromWire({ ...problem, errors });
+}
+
+/** The problem of an answer that this version does not know: one that came, and so is not to be asked for again. */
+export function unreadable(): Problem {
+  return toProblem("internal_error", { detail: "The answer could not be read." });
 }

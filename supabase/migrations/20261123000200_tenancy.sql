@@ -232,6 +232,24 @@ comment on function app.caller is
   'The user of the token, if not banned and the token''s session is alive: not signed out, not too old, not idle for too '
   'long. Otherwise null, also for a token without a session. Definer: reads auth.sessions and auth.users for policies.';
 
+-- Of somebody else than the caller, who is asked by app.caller.
+create function app.may_sign_in(user_id uuid)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select
+    from auth.users login
+    where login.id = user_id
+      and login.deleted_at is null
+      and (login.banned_until is null or login.banned_until <= now()));
+end
+$$;
+comment on function app.may_sign_in is 'Whether the login is there, neither banned nor deleted softly.';
+
 create function app.org_ids_with_role(variadic roles text[])
 returns uuid[]
 language plpgsql

@@ -411,10 +411,7 @@ begin
   -- It takes two admins: who proposed it must be one still.
   is_proposed := coalesce(key.proposed_at > clock_timestamp() - interval '24 hours', false)
     and 'admin' = any (app.roles_at(organization, key.proposed_by, clock_timestamp()))
-    and exists (
-      select
-      from auth.users login
-      where login.id = key.proposed_by and (login.banned_until is null or login.banned_until <= clock_timestamp()));
+    and app.may_sign_in(key.proposed_by);
   if is_proposed and key.proposed_by <> auth.uid() then
     update public.client_keys it
     set status = 'destroyed', wrapped_key = null, destroyed_by = auth.uid(), destroyed_at = clock_timestamp()

@@ -276,10 +276,7 @@ declare
 begin
   return feed.revoked_at is null
     and feed.expires_at > now()
-    and exists (
-      select
-      from auth.users login
-      where login.id = feed.user_id and login.deleted_at is null and (login.banned_until is null or login.banned_until <= now()))
+    and app.may_sign_in(feed.user_id)
     -- As app.org_ids_needing_second_factor.
     and (feed.second_factor or not exists (
       select
