@@ -7,7 +7,6 @@ import { sql } from "../support/stack.ts";
 import { build, recipes } from "./random-worlds.ts";
 import { writeWorld } from "./write-world.ts";
 
-const SEED = 20261123;
 const RUNS = 8;
 
 describe("a calendar feed", () => {
@@ -82,7 +81,7 @@ describe("a calendar feed", () => {
         connection.release();
       }
     });
-    await fc.assert(runs, { seed: SEED, numRuns: RUNS, endOnFailure: true });
+    await fc.assert(runs, { numRuns: RUNS, endOnFailure: true });
     for (const [whose, outcomes] of Object.entries(exercised)) {
       expect([...outcomes].sort(), whose).toEqual([false, true]);
     }

@@ -9,7 +9,6 @@ import { type Access, allowed, type Token, type World } from "./oracle.ts";
 import { build, type Labelled, recipes } from "./random-worlds.ts";
 import { writeWorld } from "./write-world.ts";
 
-const SEED = 20261123;
 const RUNS = 14;
 /** Some ten thousand statements a world, on a machine that others use too. */
 const TIMEOUT_MS = 240_000;
@@ -231,12 +230,11 @@ describe("the model", () => {
         if (found.length > 0) throw new Error(found.join("\n"));
       });
       // A world shrinks for minutes, and the lines say enough. With endOnFailure off, fast-check looks for a small one.
-      const { failed, errorInstance, numRuns } = await fc.check(runs, {
-        seed: SEED,
+      const { failed, errorInstance, numRuns, seed } = await fc.check(runs, {
         numRuns: RUNS,
         endOnFailure: true,
       });
-      if (failed) throw new Error(`in world ${numRuns} of seed ${SEED}`, { cause: errorInstance });
+      if (failed) throw new Error(`in world ${numRuns} of seed ${seed}`, { cause: errorInstance });
 
       for (const [what, outcomes] of exercised) expect([...outcomes].sort(), what).toEqual([false, true]);
     },

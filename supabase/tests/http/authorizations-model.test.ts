@@ -82,6 +82,8 @@ interface Booking {
   batch: string;
   state: "held" | "expired" | "scheduled" | "completed";
   slot: Slot;
+  /** How long it took, of what is completed. */
+  minutes?: number;
   units: number;
   beyond: number;
 }
@@ -105,6 +107,18 @@ function left(bookings: Booking[], wanted: Slot): number {
     MONTHLY - taken((one) => monthOf(one.slot) === monthOf(wanted)),
   );
 }
+
+/** Whether two completed sessions took place at once: the therapist is the same. */
+const tookPlaceAtOnce = (one: Booking, other: Booking) => {
+  const start = Date.parse(times(one.slot).start_time);
+  const otherStart = Date.parse(times(other.slot).start_time);
+  return (
+    one.minutes !== undefined &&
+    other.minutes !== undefined &&
+    start < otherStart + other.minutes * 60_000 &&
+    otherStart < start + one.minutes * 60_000
+  );
+};
 
 const clashes = (one: Slot, other: Slot) => one.day === other.day && one.hour === other.hour;
 
@@ -214,15 +228,20 @@ async function take(run: Run, action: Step): Promise<void> {
       return remove(run, [target]);
     case "complete": {
       const minutes = action.minutes;
-      await sql`
+      const others = run.bookings.filter((one) => one !== target);
+      const completing = sql`
         update public.sessions
         set status = 'completed', actual_start_time = start_time,
           actual_end_time = start_time + make_interval(mins => ${minutes}::integer)
         where id = ${target.id}`;
+      if (others.some((one) => tookPlaceAtOnce(one, { ...target, minutes }))) {
+        await expect(completing).rejects.toMatchObject({ constraint_name: "sessions_no_actual_overlap" });
+        return;
+      }
+      await completing;
       const wanted = unitsOf(minutes);
-      target.state = "completed";
+      Object.assign(target, { state: "completed", minutes });
       if (wanted !== target.units + target.beyond) {
-        const others = run.bookings.filter((one) => one !== target);
         target.units = Math.max(0, Math.min(wanted, left(others, target.slot)));
         target.beyond = wanted - target.units;
       }

@@ -280,6 +280,6 @@ it(`say what a recount by hand says, of ${RUNS} random months`, async () => {
     await expectUnits(authorization);
     await expectNobodyIsToldMore();
   });
-  await fc.assert(property, { numRuns: RUNS, seed: 20261101, endOnFailure: true });
+  await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
   expect(seen.size).toBeGreaterThan(1);
 }, 120_000);
