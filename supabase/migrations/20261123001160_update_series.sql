@@ -49,6 +49,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  began timestamptz := (edit.series).local_start at time zone (edit.series).time_zone;
   written uuid;
 begin
   if edited.id is not null then
@@ -58,12 +59,16 @@ begin
     where series.organization_id = edited.organization_id and series.id = edited.id;
     written := edited.id;
   else
+    -- All that stays may be of what the rule was before an edit: then the rule ends with its first occurrence, which is left out.
     update public.session_series series
-    set status = 'ended', rule = app.rule_until(series.rule, edit.last_kept),
+    set status = 'ended', rule = app.rule_until(series.rule, greatest(edit.last_kept, began)),
       exdates = array(
         select exdate
         from unnest(series.exdates) exdate
-        where exdate <= edit.last_kept at time zone series.time_zone)
+        where exdate <= edit.last_kept at time zone series.time_zone
+        union
+        select series.local_start where series.rule is not null and edit.last_kept < began
+        order by exdate)
     where series.organization_id = (edit.series).organization_id and series.id = (edit.series).id;
     insert into public.session_series (
       organization_id, therapist_id, client_id, service_id, time_zone, rule, local_start, duration_minutes, exdates,

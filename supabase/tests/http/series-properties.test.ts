@@ -95,15 +95,26 @@ const edit: Change & { kind: "edit" } = {
   therapist: undefined,
   skip: false,
 };
-const example: [{ freq: string; day: number; clock: string; count: number }, Change[]] = [
-  { freq: "DAILY", day: 40, clock: "09:00", count: 6 },
+const examples: [{ freq: string; day: number; clock: string; count: number }, Change[]][] = [
   [
-    { kind: "cancel", session: 0 },
-    edit,
-    { ...edit, from: 3, days: -2 },
-    { ...edit, minutes: 60, therapist: "theo" },
-    { kind: "move", session: 0, days: 5, minutes: 0 },
-    { ...edit, from: 5, count: 3, skip: true },
+    { freq: "DAILY", day: 40, clock: "09:00", count: 6 },
+    [
+      { kind: "cancel", session: 0 },
+      edit,
+      { ...edit, from: 3, days: -2 },
+      { ...edit, minutes: 60, therapist: "theo" },
+      { kind: "move", session: 0, days: 5, minutes: 0 },
+      { ...edit, from: 5, count: 3, skip: true },
+    ],
+  ],
+  // What stays of the series is a cancelled session of the rule that it had before.
+  [
+    { freq: "DAILY", day: 30, clock: "09:00", count: 4 },
+    [
+      { kind: "cancel", session: 0 },
+      { ...edit, minutes: 240, count: 1 },
+      { ...edit, from: 1, days: 0, count: 1 },
+    ],
   ],
 ];
 
@@ -367,7 +378,7 @@ describe("any series under any sequence of edits", () => {
       ),
       {
         numRuns: 14,
-        examples: [example],
+        examples,
       },
     );
     // The sequences reach every rule of the model, or this test says less than it seems to.
