@@ -120,8 +120,9 @@ async function describe(stack: Stack, page: PageServer): Promise<string> {
     lines.push("", `Logins (password ${seedPassword}):`);
     for (const { role, email } of logins) lines.push(`  ${role.padEnd(width)}  ${email}`);
   }
+  // A scheduler sees the seeded sessions.
   const email =
-    logins.find(({ role }) => role === "therapist")?.email ?? logins[0]?.email ?? "you@example.test";
+    logins.find(({ role }) => role === "internal_ops")?.email ?? logins[0]?.email ?? "you@example.test";
   // On a Node without WebSocket of its own, supabase-js refuses to start unless it is given one.
   const needsWs = typeof globalThis.WebSocket === "undefined";
   lines.push(
