@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type InputOptions, type RolldownBuild, rolldown } from "rolldown";
+import { argumentsOf } from "./arguments.ts";
 import { projectPath } from "./stack/paths.ts";
 
 const SUPABASE = "@supabase/supabase-js";
@@ -102,6 +103,7 @@ async function writeTypes(folder: string): Promise<void> {
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  argumentsOf("Usage: npm run build. Writes the package for apps into dist/.\n", {});
   const folder = projectPath("dist");
   await buildPackage(folder);
   process.stdout.write(`Wrote ${folder}\n`);

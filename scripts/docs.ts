@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres, { type Sql } from "postgres";
+import { argumentsOf } from "./arguments.ts";
 import { loadMatrix } from "./docs/matrix.ts";
 import { rolesPage } from "./docs/roles.ts";
 import { schemaPage } from "./docs/schema.ts";
@@ -17,6 +18,7 @@ export const GENERATED: Readonly<Record<string, (sql: Sql) => Promise<string>>> 
 };
 
 async function main(): Promise<void> {
+  argumentsOf("Usage: npm run docs. Writes docs/roles.md and docs/schema.md.\n", {});
   const stack = await startStack({ functions: false });
   const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
   try {

@@ -6,6 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemCode } from "../src/lib/problems.ts";
+import { argumentsOf } from "./arguments.ts";
 import { COMMON_REFUSALS, OPERATIONS, type Operation } from "./openapi/operations.ts";
 import { RPC_RESPONSES, RPC_SCHEMAS, rpcPaths } from "./openapi/rpc-paths.ts";
 import { answerName, componentSchemas, type Json, problemName, requestName } from "./openapi/schemas.ts";
@@ -184,6 +185,7 @@ const SECURITY = {
 };
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  argumentsOf("Usage: npm run openapi. Writes docs/openapi.json.\n", {});
   await writeFile(OPENAPI_PATH, openApi());
   process.stdout.write(`Wrote ${OPENAPI_PATH}\n`);
 }

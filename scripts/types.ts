@@ -5,6 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { argumentsOf } from "./arguments.ts";
 import { startStack } from "./stack/index.ts";
 import { supabaseCli } from "./stack/migrations.ts";
 import { persistentDataDir, projectPath } from "./stack/paths.ts";
@@ -17,7 +18,10 @@ export async function generateTypes(databaseUrl: string): Promise<string> {
 }
 
 async function main(): Promise<void> {
-  const running = process.argv.includes("--running") ? await findRunningStack(persistentDataDir) : undefined;
+  const { values } = argumentsOf("Usage: npm run types [-- --running]. Writes src/lib/database.types.ts.\n", {
+    options: { running: { type: "boolean", default: false } },
+  });
+  const running = values.running ? await findRunningStack(persistentDataDir) : undefined;
   const path = projectPath("src", "lib", "database.types.ts");
   if (running) {
     await writeFile(path, await generateTypes(running.databaseUrl));
