@@ -93,10 +93,12 @@ export async function saveNote(request: Action<"save">, ask: Ask): Promise<RpcAn
       { ...subject, new_note_id: note, ...saved, proof: await proveSave(saved, bound, masters) },
       "with the caller's idempotency key",
     );
+    if (!("problem" in answer)) return answer;
+    const { code, reason } = answer.problem;
     const isOtherKey =
-      "problem" in answer &&
-      answer.problem.code === "stale_version" &&
-      answer.problem.reason === "client_key";
+      (code === "stale_version" && reason === "client_key") ||
+      // The digest is under a key made here: of this same save, repeated before it had ended, it is another than the first one's.
+      (code === "idempotency_key_reused" && prepared.key === null);
     if (!isOtherKey) return answer;
   }
   return answer;

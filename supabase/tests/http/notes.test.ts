@@ -100,6 +100,23 @@ describe("a note", () => {
     expect((await storedNotes(clinic)).versions).toHaveLength(1);
   });
 
+  it("is saved once by 16 callers at once with one key, though each makes the client a key of their own", async () => {
+    const clinic = await createNotesClinic();
+    const headers = { "idempotency-key": randomUUID() };
+    const body = { action: "save", session_id: clinic.session, version: 0, text: TEXT };
+    const responses = await Promise.all(
+      Array.from({ length: 16 }, () => notes(clinic.rosa.user, body, headers)),
+    );
+    const saved = new Set<string>();
+    for (const response of responses) {
+      const answer = (await response.json()) as { data?: { note: { id: string } }; code?: string };
+      if (answer.data) saved.add(answer.data.note.id);
+      else expect(answer.code).toBe("idempotency_in_flight");
+    }
+    expect(saved.size).toBe(1);
+    expect((await storedNotes(clinic)).versions).toHaveLength(1);
+  });
+
   it("speaks camelCase to apps", async () => {
     const clinic = await createNotesClinic();
     const app = await clinic.rosa.user.client();
