@@ -360,6 +360,16 @@ describe("bookSession", () => {
     expect(called()).toEqual(["sessions-hold", "sessions-confirm", "sessions-confirm", "sessions-cancel"]);
   });
 
+  it("keeps the hold after `unavailable` for who can repeat the booking with a key of their own", async () => {
+    const options = { idempotencyKey: "mine" };
+    answering(ok(HELD, 201), "broken", refused(UNAVAILABLE));
+    expect((await errorOf(bookSession(supabase, REQUEST, options))).code).toBe("unavailable");
+    answering(ok(HELD, 201), ok(CONFIRMED));
+    expect((await bookSession(supabase, REQUEST, options)).session.id).toBe(KEY);
+    expect(called()).not.toContain("sessions-cancel");
+    expect([...keys()]).toEqual(["mine"]);
+  });
+
   it("reports the booking when the release shows that it was made after all", async () => {
     answering(ok(HELD, 201), "broken", refused(UNAVAILABLE), ok(NOT_RELEASED), ok(CONFIRMED));
     expect((await bookSession(supabase, REQUEST)).session.id).toBe(KEY);

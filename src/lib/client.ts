@@ -130,16 +130,18 @@ export function cancelSessions(
  * is not known (the connection broke, the server could not say), it is asked once more with the same idempotency key
  * first, so that a booking that was made is reported as made.
  *
- * A caller's `idempotencyKey` serves all three calls, so the whole booking may be repeated with it after `unavailable`.
- * After any other failure the hold is gone: use a new key. Given up by its signal, it waits up to 10 seconds for the release.
+ * A caller's `idempotencyKey` serves all calls, so the whole booking may be repeated with it after `unavailable`: then the
+ * hold is left to its time. After any other failure it is gone: use a new key. Given up by its signal, it waits up to 10
+ * seconds for the release.
  *
  * @throws HoldfastError what `requestSessionHold` and `confirmSessionBooking` throw.
  */
 export async function bookSession(
   supabase: SupabaseClient,
   { session, ...request }: SessionHoldRequest & Pick<SessionConfirmRequest, "session">,
-  { idempotencyKey = crypto.randomUUID(), ...retries }: CallOptions = {},
+  { idempotencyKey: callersKey, ...retries }: CallOptions = {},
 ): Promise<BookedSessions> {
+  const idempotencyKey = callersKey ?? crypto.randomUUID();
   const options: CallOptions = { idempotencyKey, ...retries };
   const { holdKey, skipped } = await requestSessionHold(supabase, request as SessionHoldRequest, options);
   const confirm = (again?: CallOptions) =>
@@ -150,6 +152,8 @@ export async function bookSession(
     );
     return { ...confirmed, skipped };
   } catch (error) {
+    // Repeated with the caller's key, the hold is answered again as it was: it must be there still.
+    if (callersKey !== undefined && isHoldfastError(error, "unavailable")) throw error;
     // Not with the caller's signal: a booking that was given up must not keep its time. If this fails as well, the
     // hold ends by itself.
     const signal = AbortSignal.timeout(RELEASE_TIMEOUT_MS);
