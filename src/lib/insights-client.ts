@@ -27,7 +27,7 @@ export async function readInsights(
   request: ReadInsightsRequest,
   options: CallOptions = {},
 ): Promise<Insights> {
-  return fromWire(await callRpc(supabase, "read_insights", toWire(request), insightsSchema, options));
+  return shown(await callRpc(supabase, "read_insights", toWire(request), insightsSchema, options));
 }
 
 /**
@@ -40,5 +40,10 @@ export async function saveInsights(
   request: SaveInsightsRequest,
   options: CallOptions = {},
 ): Promise<Insights> {
-  return fromWire(await callRpc(supabase, "save_insights", toWire(request), insightsSchema, options));
+  return shown(await callRpc(supabase, "save_insights", toWire(request), insightsSchema, options));
+}
+
+/** The message is shown as it is sent: what it counts by are codes, and no names of fields. */
+function shown(insights: z.output<typeof insightsSchema>): Insights {
+  return { ...fromWire(insights), preview: insights.preview };
 }

@@ -62,6 +62,21 @@ it("sends nothing unasked, then what was shown, and nothing once turned off", as
   expect(sentBy(preview.sender)).toHaveLength(1);
 });
 
+it("shows the counts by the codes themselves, as they are sent", async () => {
+  await sql`
+    insert into audit.events (organization_id, action, decision, code, occurred_at)
+    select it.id, 'rpc.hold_sessions', 'deny', 'therapist_conflict',
+      ((now() at time zone it.time_zone)::date - 1 + time '12:00') at time zone it.time_zone
+    from public.organizations it
+    cross join generate_series(1, 20)
+    where it.id = ${clinic.id}`;
+  const { preview } = await turn(true);
+  expect(preview.refusals).toEqual({ therapist_conflict: 20 });
+  await passDays(1);
+  await send();
+  expect(sentBy(preview.sender)).toEqual([preview]);
+});
+
 it("sends again what was not taken", async () => {
   const { preview } = await turn(true);
   await passDays(1);
