@@ -73,9 +73,9 @@ set search_path = ''
 as $$
 declare
   length interval := booking.end_time - booking.start_time;
-  -- The start must be one that can be booked: not in the past, and on a day of the care team. A session may end after it.
+  -- The start must be one that can be booked: as app.check_times has it, and on a day of the care team. A session may end after it.
   startable tstzmultirange := app.assigned_time(booking.organization_id, booking.therapist_id, booking.client_id, within)
-    * tstzmultirange(tstzrange(greatest(lower(within), clock_timestamp() + interval '1 minute'), null));
+    * tstzmultirange(tstzrange(clock_timestamp() + interval '1 minute', clock_timestamp() + interval '10 years'));
   open_time tstzmultirange;
 begin
   if isempty(startable) then

@@ -27,6 +27,8 @@ begin
     ('end_time', 'too_long', 'A session lasts at most 24 hours.',
       occurrence.end_time > occurrence.start_time + interval '24 hours'),
     ('start_time', 'in_the_past', 'The start is in the past.', occurrence.start_time < clock_timestamp()),
+    -- A year mistyped; and of five figures apps could not read it.
+    ('start_time', 'too_far', 'Must be within ten years from now.', occurrence.start_time > clock_timestamp() + interval '10 years'),
     ('start_time', 'overlaps_another', 'Overlaps another occurrence of this call.', occurrence.start_time < occurrence.busy_until)
   ) fault (field, code, message, applies)
   where fault.applies;

@@ -1,6 +1,6 @@
 -- What public.hold_sessions refuses, with which code, to whom; and that a refusal leaves nothing behind.
 begin;
-select plan(48);
+select plan(49);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north rosa login'), 'therapist');
@@ -94,6 +94,7 @@ from (values
   (tests.times(tests.at('10:00'), tests.at('09:00')), 'validation_failed occurrences[0].end_time not_after_start', 'an end before the start is refused'),
   (tests.times(tests.at('10:00'), tests.at('10:00') + interval '24 hours 1 second'), 'validation_failed occurrences[0].end_time too_long', 'over 24 hours is refused'),
   (tests.times(tests.at('10:00', -31), tests.at('11:00', -31)), 'validation_failed occurrences[0].start_time in_the_past', 'the past is refused'),
+  (tests.times(tests.at('10:00', 3700), tests.at('11:00', 3700)), 'validation_failed occurrences[0].start_time too_far', 'what is over ten years away is refused'),
   ('{"occurrences": []}', 'validation_failed occurrences size', 'no occurrence at all is refused'),
   ('{"client_ids": []}', 'validation_failed client_ids size', 'nor is time held for no client'),
   ('{"therapist_ids": []}', 'validation_failed therapist_ids size', 'or of no therapist, whom nobody would ask about'),
@@ -137,7 +138,7 @@ select is(
   (select count(*)::integer from audit.events
     where occurred_at >= now() and decision = 'deny' and action = 'rpc.hold_sessions'
       and (organization_id in (tests.id('north'), tests.id('south')) or organization_id is null)),
-  44, 'every refusal is on record');
+  45, 'every refusal is on record');
 
 select * from finish();
 rollback;

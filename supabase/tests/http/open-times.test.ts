@@ -118,6 +118,21 @@ describe("a search", () => {
     expect(startsOf(data, here.theo.id)).toEqual([at(16), at(18)]);
   });
 
+  it("finds nothing that lies too far ahead to be held", async () => {
+    const range = (day: number) => ({
+      range_start: time(day, 16).start_time,
+      range_end: time(day, 18).start_time,
+    });
+    const within = await find(clinic.scheduler, search(16, 2, range(3_640)));
+    expect(startsOf(within, clinic.rosa.id)).toHaveLength(5);
+    const beyond = await find(clinic.scheduler, search(16, 2, range(3_660)));
+    expect(startsOf(beyond, clinic.rosa.id)).toEqual([]);
+    const refused = await call("sessions-hold", clinic.scheduler, holdBody(clinic, time(3_660, 16)));
+    expect((await expectProblem(refused, "validation_failed")).errors).toMatchObject([
+      { field: "start_time", code: "too_far" },
+    ]);
+  });
+
   it("offers nothing beside direct treatment from the day on that the payer bars it", async () => {
     const here = await createClinic();
     await sql`
