@@ -76,13 +76,19 @@ describe("a message", () => {
     [
       "answers with no final status",
       "invalid_response",
-      (socket) => socket.write("HTTP/1.1 103 Early Hints\r\n\r\n"),
+      (socket) => socket.end("HTTP/1.1 103 Early Hints\r\n\r\n"),
     ],
   ])("to a receiver that %s ends as %s", async (_, error, behave) => {
     const { origin } = await receiver(behave);
     expect(await post({ testReceiver: origin, timeoutMs: error === "timed_out" ? 300 : 30_000 })).toEqual({
       error,
     });
+  });
+
+  it("has its answer after all that comes before an answer", async () => {
+    const early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+    const { origin } = await receiver((socket) => socket.end(`${early}HTTP/1.1 200 OK\r\n\r\n`));
+    expect(await post({ testReceiver: origin })).toEqual({ status_code: 200 });
   });
 
   it("has its answer at the status line, however much the receiver goes on to send", async () => {

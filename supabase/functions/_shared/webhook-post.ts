@@ -1,8 +1,8 @@
 /**
  * Sending one message to an address on the public internet and nowhere else: the name is resolved here, every address that it has
  * must be public, and the connection goes to the very address that was looked at, so no second answer of a resolver (DNS
- * rebinding) counts. HTTP/1.1 by hand, since fetch resolves names itself. Only the status line of the answer is read: there is no
- * redirect to follow and no body to fill the memory.
+ * rebinding) counts. HTTP/1.1 by hand, since fetch resolves names itself. Of the answer nothing is read beyond its status line:
+ * there is no redirect to follow and no body to fill the memory.
  */
 import { lookup } from "node:dns/promises";
 import { connect as connectPlain, type Socket } from "node:net";
@@ -37,7 +37,9 @@ export interface Message {
 }
 
 const TIMEOUT_MS = 15_000;
-const LONGEST_STATUS_LINE = 1_024;
+const LONGEST_HEAD = 16_384;
+// What may come before the answer, asked for or not (RFC 9110 §15.2).
+const INTERIM = /^(HTTP\/1\.[01] 1\d\d[ \r][^]*?\r\n\r\n)+/;
 
 /** Sends the message once. Never throws. */
 export async function postMessage(message: Message): Promise<Answer> {
@@ -76,14 +78,16 @@ async function exchange(url: URL, message: Message, opened: Opened): Promise<Ans
         connectTls({ host, port, servername: url.hostname, ALPNProtocols: ["http/1.1"] })
       : connectPlain({ host, port });
     opened.socket = socket;
-    let line = "";
+    let head = "";
     socket.once(secure ? "secureConnect" : "connect", () => socket.write(requestOf(url, message)));
     socket.on("error", () => resolve({ error: "connection_failed" }));
-    socket.on("close", () => resolve({ error: line === "" ? "connection_failed" : "invalid_response" }));
+    socket.on("close", () => resolve({ error: head === "" ? "connection_failed" : "invalid_response" }));
     socket.on("data", (chunk: Uint8Array) => {
-      line += new TextDecoder("latin1").decode(chunk.subarray(0, LONGEST_STATUS_LINE));
-      if (!line.includes("\r\n") && line.length < LONGEST_STATUS_LINE) return;
-      const status = line.match(/^HTTP\/1\.[01] ([2-9]\d\d)[ \r]/)?.[1];
+      head += new TextDecoder("latin1").decode(chunk.subarray(0, LONGEST_HEAD));
+      const [line = "", ended] = head.replace(INTERIM, "").split("\r\n", 2);
+      const isWhole = ended !== undefined && !/^HTTP\/1\.[01] 1/.test(line);
+      if (!isWhole && head.length < LONGEST_HEAD) return;
+      const status = line.match(/^HTTP\/1\.[01] ([2-9]\d\d)( |$)/)?.[1];
       resolve(status ? { status_code: Number(status) } : { error: "invalid_response" });
     });
   });
