@@ -62,6 +62,8 @@ function wallClockMs(local: string): number {
   const milliseconds = Number((fields[7] ?? "").padEnd(3, "0"));
   const wall = new Date(Date.UTC(year, month - 1, day, hour, minute, second, milliseconds));
   const kept =
+    // Date.UTC takes the years 0 to 99, as a field being typed in has them, for those of 1900.
+    wall.getUTCFullYear() === year &&
     wall.getUTCMonth() === month - 1 &&
     wall.getUTCDate() === day &&
     wall.getUTCHours() === hour &&
