@@ -124,10 +124,11 @@ class Feed {
   }
 
   private announceLive(): void {
-    this.tell(this.wasLive ? "resync" : "live");
+    const status = this.wasLive ? "resync" : "live";
     this.wasLive = true;
     this.isBroken = false;
     this.renewed = false;
+    this.tell(status);
   }
 
   private announceBroken(): void {
@@ -143,7 +144,7 @@ class Feed {
       this.tell("resync");
       return;
     }
-    for (const { onChange } of this.listeners) onChange(fromWire(change.data));
+    this.forEach(({ onChange }) => onChange(fromWire(change.data)));
   }
 
   private judge(reason: string): void {
@@ -184,6 +185,19 @@ class Feed {
   }
 
   private tell(status: ChangeStatus, error?: HoldfastError): void {
-    for (const { onStatus } of this.listeners) onStatus?.(status, error);
+    this.forEach(({ onStatus }) => onStatus?.(status, error));
+  }
+
+  /** Though one of them throws, the others hear; then the first error goes on. */
+  private forEach(tell: (listener: Listener) => void): void {
+    const errors: unknown[] = [];
+    for (const listener of this.listeners) {
+      try {
+        tell(listener);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 }
