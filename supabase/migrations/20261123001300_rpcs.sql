@@ -41,6 +41,7 @@ begin
     'read_webhook_endpoints', 'read_webhook_deliveries',
     'read_attendance', 'read_cancellations', 'read_utilization', 'read_authorization_units', 'read_unbilled_sessions',
     'read_missing_notes', 'supervision_months', 'read_billing_batch')
+    or operation = 'update_series' and request ->> 'preview' = 'true'
   then
     idempotency_key := null;
   end if;

@@ -1,9 +1,14 @@
 // Series over HTTP: holding and previewing a recurrence, and editing what was booked.
 
+import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type PreviewData, previewDataSchema } from "../../../src/lib/contracts.ts";
 import { HoldfastError } from "../../../src/lib/index.ts";
-import { seriesDataSchema, seriesPreviewDataSchema } from "../../../src/lib/series.ts";
+import {
+  type SeriesPreviewData,
+  seriesDataSchema,
+  seriesPreviewDataSchema,
+} from "../../../src/lib/series.ts";
 import { previewSeriesUpdate, previewSessions, updateSeries } from "../../../src/lib/series-client.ts";
 import {
   call,
@@ -257,6 +262,18 @@ describe("editing a series", () => {
     expect(data.added[0]).toMatchObject({ series_id, service_code: "97153", status: "scheduled", units: 4 });
     expect((await own()).slice(0, 5)).toEqual(before);
     await expectLedgerIsSound();
+  });
+
+  it("previews an edit anew each time, whatever its idempotency key, and keeps no preview", async () => {
+    const headers = { "idempotency-key": randomUUID() };
+    const body = { ...(await editBody(series_id, weekly("FREQ=WEEKLY;COUNT=6"))), preview: true };
+    const preview = async () =>
+      expectData<SeriesPreviewData>(await call("sessions-series", clinic.rosa.user, body, headers), 200);
+    const before = await countRows(clinic);
+    expect((await preview()).conflicts).toEqual([]);
+    expect(await countRows(clinic)).toEqual(before);
+    await hold(clinic, wall(localTime(day(5), "09:00")), { client_id: clinic.birch });
+    expect((await preview()).conflicts).toMatchObject([{ subject: "therapist", kind: "hold" }]);
   });
 
   it("shortens, and a cancelled session stays cancelled when the series is extended again", async () => {
