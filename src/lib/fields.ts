@@ -149,8 +149,11 @@ function errorsOf(issue: z.core.$ZodIssue): FieldError[] {
       return [typeError(field, issue)];
     case "custom":
       return [{ field, code: String(issue.params?.code ?? "invalid_value"), message: issue.message }];
-    default:
-      return [{ field, code: issue.code, message: sentence(issue.message) }];
+    default: {
+      // None of the actions that there are: zod's own word for it is none of ours.
+      const code = issue.code === "invalid_union" ? "invalid_value" : issue.code;
+      return [{ field, code, message: sentence(issue.message) }];
+    }
   }
 }
 

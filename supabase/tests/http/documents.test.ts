@@ -325,7 +325,7 @@ describe("what cannot be", () => {
 
   it("is an unknown action, or a path of the caller's own", async () => {
     expect(await refusedFields(await call("documents", clinic.rosa.user, { action: "sign" }))).toEqual([
-      "action invalid_union",
+      "action invalid_value",
     ]);
     const response = await documents(clinic.rosa.user, announcement(clinic, { path: `${clinic.id}/x` }));
     expect(await refusedFields(response)).toEqual(["path unknown_field"]);
