@@ -4,6 +4,7 @@
 --   * At least once: what was claimed and not recorded is due again when its lease ends, under the same id.
 --   * Several deliverers at once send each message once a lease, and of one subject never a later event before the earlier is
 --     delivered or dead.
+--   * Receivers that are slow keep waiting whom they belong to, and no other organization.
 --   * Only the service role claims and records; the secrets leave the database on no other way.
 
 create function app.webhook_message(event app.outbox_events)
@@ -32,6 +33,13 @@ declare
   lease constant uuid := gen_random_uuid();
   only_organization constant uuid := request ->> 'organization_id';
   at_most constant integer := app.page_size(request, 50);
+  -- Of whom so many are on their way, more would take the deliverers from all others.
+  busy constant uuid[] := array(
+    select leased.organization_id
+    from app.webhook_deliveries leased
+    where leased.lease_id is not null and leased.status = 'pending' and leased.next_attempt_at > (select clock_timestamp())
+    group by leased.organization_id
+    having count(*) >= 50);
   deliveries jsonb;
 begin
   with due as (
@@ -39,6 +47,7 @@ begin
     from app.webhook_deliveries delivery
     where delivery.status = 'pending' and delivery.next_attempt_at <= (select clock_timestamp())
       and (only_organization is null or delivery.organization_id = only_organization)
+      and delivery.organization_id <> all (busy)
       and exists (
         select from app.webhook_endpoints endpoint where endpoint.id = delivery.endpoint_id and endpoint.status = 'active')
       and not exists (
@@ -72,7 +81,8 @@ begin
 end
 $$;
 comment on function app.claim_webhook_deliveries is
-  'Deliveries that are due, each the oldest of its subject, for 60 seconds the caller''s alone: {organization_id?, limit?}. Definer: '
+  'Deliveries that are due, each the oldest of its subject, for 60 seconds the caller''s alone: {organization_id?, limit?}; none of an '
+  'organization of which 50 are on their way. Definer: '
   'nobody reads secrets but who signs with them; granted to the service role only.';
 
 create function app.end_webhook_endpoint(endpoint uuid, as_status text)

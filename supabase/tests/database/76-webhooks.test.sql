@@ -1,6 +1,6 @@
 -- Webhooks: what is told, to whom, once and in order, and when it is tried again.
 begin;
-select plan(73);
+select plan(76);
 select tests.create_clinic('north'), tests.create_clinic('south');
 
 create function pg_temp.as_admin(rpc text, request jsonb) returns jsonb language plpgsql as $$
@@ -234,6 +234,18 @@ select tests.add_hold('hold it does not want', 'north', '16:00');
 select is(pg_temp.claim() -> 'deliveries', '[]', 'which it is told of no more than it wants');
 update public.session_holds set status = 'released' where id = tests.id('hold it does not want');
 select is(pg_temp.types(pg_temp.claim()), 'hold.released', 'and no less');
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Slow receivers
+-- ---------------------------------------------------------------------------------------------------------
+
+select pg_temp.make_due();
+select app.emit(tests.id('north'), 'hold.released', gen_random_uuid()) from generate_series(1, 120);
+select tests.keep('slow', pg_temp.claim());
+select is(jsonb_array_length(tests.kept('slow') -> 'deliveries'), 50, 'fifty messages of a clinic are under way');
+select is(pg_temp.claim() -> 'deliveries', '[]', 'meanwhile no more of them, or deliverers would have none left for other clinics');
+select pg_temp.answer(tests.kept('slow'), '{"status_code": 204}');
+select is(jsonb_array_length(pg_temp.claim() -> 'deliveries'), 50, 'then the next fifty');
 
 select * from finish();
 rollback;
