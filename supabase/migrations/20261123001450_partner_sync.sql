@@ -302,14 +302,29 @@ begin
     return app.refuse_partner_token(account.organization_id, account.id, operation);
   end if;
 
-  data := app.count_partner_call(account.organization_id, account.id, operation);
-  if data is not null then
-    return data;
-  end if;
   update public.service_account_tokens issued
   set last_used_at = clock_timestamp()
   where issued.id = account.token_id
     and (issued.last_used_at is null or issued.last_used_at <= clock_timestamp() - interval '1 minute');
+
+  if operation = 'enrol' and idempotency_key is not null and needed_scope = any (account.scopes) then
+    begin
+      data := app.partner_replay(account.organization_id, account.id, idempotency_key, request_hash);
+      if data is not null then
+        return jsonb_build_object('data', data, 'replayed', true);
+      end if;
+    exception
+      when sqlstate 'HF000' then
+        get stacked diagnostics refusal = pg_exception_detail;
+    end;
+  end if;
+  -- As in app.run_operation: a refused call counts, only a replay does not.
+  data := app.count_partner_call(account.organization_id, account.id, operation);
+  if data is not null then
+    return data;
+  elsif refusal is not null then
+    return app.partner_refusal(account.organization_id, account.id, operation, refusal::jsonb);
+  end if;
 
   begin
     if needed_scope is null then
@@ -327,12 +342,6 @@ begin
       return jsonb_build_object('data', data, 'replayed', false);
     end if;
 
-    if idempotency_key is not null then
-      data := app.partner_replay(account.organization_id, account.id, idempotency_key, request_hash);
-      if data is not null then
-        return jsonb_build_object('data', data, 'replayed', true);
-      end if;
-    end if;
     data := app.partner_enrol(account.organization_id, account.id, request);
     if idempotency_key is not null then
       insert into app.partner_idempotency_keys (organization_id, service_account_id, key, request_hash, response)

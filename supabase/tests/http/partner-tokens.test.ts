@@ -192,6 +192,21 @@ describe("a call", () => {
     expect(denied.map(({ code }) => code)).toEqual(["rate_limited"]);
   });
 
+  it("is answered again with its key though the minute's calls are used up", async () => {
+    const at = await createClinic();
+    const { token } = await create(at);
+    await sql`update public.organizations set calls_per_minute = 1 where id = ${at.id}`;
+    const headers = { "idempotency-key": randomUUID() };
+    const enrol = (reference: string) => sync(token, { operation: "enrol", reference }, headers);
+    const first = await expectData(await enrol("a"), 200);
+    // At most one minute begins meanwhile, so two of them are of one that is used up.
+    const others = [await enrol("b"), await enrol("b"), await enrol("b")];
+    expect(others.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(2);
+    const again = await enrol("a");
+    expect([again.status, again.headers.get("idempotency-replayed")]).toEqual([200, "true"]);
+    expect(await expectData(again, 200)).toEqual(first);
+  });
+
   it("that its contract does not know is refused with the field", async () => {
     const { token } = await create(clinic);
     const wrong: [unknown, string, string][] = [
