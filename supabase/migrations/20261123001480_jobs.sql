@@ -273,7 +273,8 @@ begin
       when 'send_insights' then app.wake_insights()
     end;
   exception
-    when others then
+    -- "others" leaves out a run that a statement timeout or an operator ends.
+    when query_canceled or others then
       get stacked diagnostics failure = returned_sqlstate;
   end;
   insert into app.job_runs (job, started_at, outcome, done, sqlstate)

@@ -1,6 +1,6 @@
 -- Jobs: each run is on record, one at a time, and none does twice what is done.
 begin;
-select plan(33);
+select plan(35);
 select tests.create_clinic('north');
 
 create function pg_temp.last_run(of_job text) returns app.job_runs language sql as $$
@@ -47,6 +47,13 @@ $$;
 select is(app.run_job('detect_unusual_access'), '{"job": "detect_unusual_access", "outcome": "failed", "sqlstate": "22012"}', 'a job that fails says so');
 select is((pg_temp.last_run('detect_unusual_access')).sqlstate, '22012', 'which is on record');
 select isnt((select name from public.organizations where id = tests.id('north')), 'Broken', 'and it undoes what it did');
+create or replace function app.sweep_unusual_access(days integer default 2, only_organization uuid default null) returns integer language plpgsql set search_path = '' as $$
+begin
+  raise exception using errcode = 'query_canceled';
+end
+$$;
+select is(app.run_job('detect_unusual_access') ->> 'sqlstate', '57014', 'so does one that is ended: by a statement timeout, say');
+select is((pg_temp.last_run('detect_unusual_access')).sqlstate, '57014', 'and it is on record, so that the clock waits before it tries again');
 
 -- what was kept for a while
 create function pg_temp.old_delivery(label text, ended text, status text) returns void language sql as $$
