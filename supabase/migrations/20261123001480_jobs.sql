@@ -190,7 +190,8 @@ comment on function app.wake_insights is 'Calls the Edge Function insights-send 
 -- What was kept for a while
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.forget_old(at_most integer default 10000)
+-- At most so many of each kind a run: some seconds, and in a day millions.
+create function app.forget_old(at_most integer default 200000)
 returns integer
 language plpgsql
 set search_path = ''

@@ -162,7 +162,11 @@ as $$
     select place, date_trunc('month', now() at time zone 'UTC') + make_interval(months => place::integer - 1) as month
     from generate_series(1, 121) place
   ) month
-  where month.place = 121 or to_regclass('audit.events_' || to_char(month.month, 'YYYY_MM')) is null
+  where month.place = 121 or not exists (
+    -- A month that was detached has its table still.
+    select from pg_inherits attached
+    where attached.inhparent = 'audit.events'::regclass
+      and attached.inhrelid = to_regclass('audit.events_' || to_char(month.month, 'YYYY_MM')))
   union all
   select 'access_alerts_open', '{}', count(*)
   from public.access_alerts alert
@@ -212,9 +216,14 @@ as $$
   left join app.job_runs run
     on run.job = job.name and run.outcome = 'failed' and run.started_at > (select clock_timestamp() - interval '1 day')
   group by job.name
+  union all
+  select 'forget_overdue_seconds', '{}', greatest(0, extract(epoch from clock_timestamp() - least(
+      (select min(key.expires_at) from public.idempotency_keys key),
+      (select min(delivery.ended_at) from app.webhook_deliveries delivery where delivery.status <> 'pending') + interval '30 days')))
 $$;
 comment on function app.job_metrics is
-  'By job: 1 where none went well for twice as long as it waits, and how many runs of the last day failed.';
+  'By job: 1 where none went well for twice as long as it waits, and how many runs of the last day failed. And for how long what '
+  'app.forget_old is to delete has waited for it.';
 
 create function app.database_metrics()
 returns table (name text, labels jsonb, value numeric)

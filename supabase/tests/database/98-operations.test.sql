@@ -1,7 +1,7 @@
 -- Health and metrics: what they answer to whom, and that a number follows what it counts.
 -- One snapshot, so that what other files commit meanwhile is not counted.
 begin isolation level repeatable read;
-select plan(33);
+select plan(36);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Health
@@ -43,7 +43,7 @@ select set_eq(
   $$ select distinct name from public.metrics() where name not in ('refusals_last_hour', 'last_seal_age_seconds', 'dead_tuples') $$,
   array['holds', 'sessions_today', 'waitlist_waiting', 'waitlist_offers_open', 'calls_this_minute', 'events_unsealed',
     'events_unsealed_oldest_seconds', 'trail_partitions_ahead', 'access_alerts_open', 'outbox_backlog', 'outbox_oldest_seconds',
-    'jobs_overdue', 'job_failures_last_day', 'database_size_bytes', 'connections', 'connections_allowed', 'oldest_transaction_seconds', 'longest_query_seconds'],
+    'jobs_overdue', 'job_failures_last_day', 'forget_overdue_seconds', 'database_size_bytes', 'connections', 'connections_allowed', 'oldest_transaction_seconds', 'longest_query_seconds'],
   'these numbers are there always, also where there is nothing to count');
 select is_empty('select name, labels from public.metrics() group by 1, 2 having count(*) > 1', 'each number is there once');
 select is_empty(
@@ -139,11 +139,24 @@ select is(pg_temp.metric('job_failures_last_day', '{"job": "count_stars"}'), 1::
 insert into app.job_runs (job, started_at, outcome, done) values ('count_stars', clock_timestamp() - interval '120 minutes', 'ok', 0);
 select is(pg_temp.metric('jobs_overdue', '{"job": "count_stars"}'), 0::numeric, 'one that went well within twice its time is not');
 
+create function pg_temp.key_that_ended(ago interval) returns void language sql as $$
+  insert into public.idempotency_keys (organization_id, user_id, operation, key, request_hash, response, expires_at)
+  values (tests.id('north'), tests.id('north admin login'), 'hold_sessions', md5(ago::text), '', '{}', now() - ago)
+$$;
+select pg_temp.key_that_ended('100 days');
+select cmp_ok(pg_temp.metric('forget_overdue_seconds'), '>=', 8640000::numeric, 'what nobody forgets shows by its age');
+select pg_temp.key_that_ended(age) from (select interval '1 day' + interval '1 second' * i as age from generate_series(1, 10001) i) it;
+select app.forget_old();
+select is_empty(
+  $$ select from public.idempotency_keys where organization_id = tests.id('north') $$, 'more than ten thousand of a kind are forgotten at once');
+select cmp_ok(pg_temp.metric('forget_overdue_seconds'), '<', 8640000::numeric, 'and what was forgotten does not');
+
 select cmp_ok(pg_temp.metric('trail_partitions_ahead'), '>=', 13::numeric, 'the trail has partitions for this month and a year');
 -- Last of all, since readers of the trail wait for it.
 do $$
 begin
-  execute format('alter table audit.events_%s rename to gone', to_char((now() at time zone 'UTC') + interval '2 months', 'YYYY_MM'));
+  execute format(
+    'alter table audit.events detach partition audit.events_%s', to_char((now() at time zone 'UTC') + interval '2 months', 'YYYY_MM'));
 end
 $$;
 select is(pg_temp.metric('trail_partitions_ahead'), 2::numeric, 'and is told as far as the first gap');
