@@ -44,10 +44,16 @@ const complaints = (findings: Finding[]): string[] =>
     .filter(({ state }) => state === "warn" || state === "fail")
     .map(({ state, name, found }) => `${state}: ${name}: ${found}`);
 
+const allJobs = [
+  ...["alert_authorizations", "deliver_webhooks", "detect_unusual_access", "expire_holds", "forget_old"],
+  ...["make_partitions", "offer_waitlist", "seal_audit", "send_insights"],
+];
+
 // A development stack has neither TLS nor pg_cron, and says so.
 const always = [
   "warn: TLS of this connection: not encrypted, server setting ssl off",
   "warn: jobs of pg_cron: no pg_cron",
+  `warn: jobs without a good run lately: ${allJobs.join(", ")}`,
 ];
 
 const organization = `insert into public.organizations (id, name, time_zone, requires_mfa)
@@ -75,10 +81,6 @@ const jobs = (
   commands: string[],
 ) => `create schema cron; create table cron.job (command text, active boolean);
   insert into cron.job select unnest(array[${commands.map((command) => `'select app.run_job(''${command}'')'`).join(",")}]::text[]), true`;
-const allJobs = [
-  ...["alert_authorizations", "deliver_webhooks", "detect_unusual_access", "expire_holds", "forget_old"],
-  ...["make_partitions", "offer_waitlist", "seal_audit", "send_insights"],
-];
 
 const plants: Record<string, [change: string, ...said: string[]]> = {
   "a migration that was not pushed": [
@@ -235,6 +237,17 @@ describe("the doctor", () => {
     });
   });
 
+  it("knows the jobs that are run and fail each time", async () => {
+    const found = await findingsAfter(`insert into app.job_runs (job, started_at, outcome, done, sqlstate)
+      select name, now(), case when name = 'seal_audit' then 'failed' else 'ok' end,
+        case when name <> 'seal_audit' then 0 end, case when name = 'seal_audit' then '57014' end
+      from app.jobs`);
+    expect(found.find(({ name }) => name === "jobs without a good run lately")).toMatchObject({
+      state: "warn",
+      found: "seal_audit",
+    });
+  });
+
   it("finds a foreign key that is not looked at", async () => {
     const said = complaints(await findingsAfter("alter table app.webhook_secrets disable trigger all"));
     expect(said).toContainEqual(
@@ -275,7 +288,7 @@ describe("npm run doctor", () => {
     const rows = lines.slice(1, lines.indexOf(""));
     expect(rows.length).toBeGreaterThan(20);
     for (const row of rows) expect(row.slice(at)).toMatch(/^(ok|warn|by hand) /);
-    expect(well.stdout).toMatch(/\n\d+ ok, 2 to look at, 0 failed, 8 by hand\n$/);
+    expect(well.stdout).toMatch(/\n\d+ ok, 3 to look at, 0 failed, 8 by hand\n$/);
 
     await admin`grant select on public.rooms to anon`;
     const failed = await doctor("--json", "--remote", stack.databaseUrl);

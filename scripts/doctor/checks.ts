@@ -303,6 +303,12 @@ const upkeep: Check[] = [
         case when scheduled.commands is null then 'no pg_cron' else coalesce('without ' || missing.names, 'all there') end as found
       from missing, scheduled`,
   },
+  noneOf(
+    "jobs without a good run lately",
+    "warn",
+    "select metric.labels ->> 'job' from app.job_metrics() metric where metric.name = 'jobs_overdue' and metric.value > 0",
+    "app.job_runs says which failed, and how (docs/jobs.md)",
+  ),
 ];
 
 const hand = (name: string, todo: string): Finding => ({ name, state: "by hand", found: "", todo });
