@@ -110,6 +110,9 @@ create function audit.ensure_partitions(months_ahead integer default 12)
 returns integer
 language plpgsql
 set search_path = ''
+-- To attach locks the default partition against its readers too. Behind one that takes long, a copy of the whole say, all others
+-- would wait: rather try again tomorrow.
+set lock_timeout = '2s'
 as $$
 declare
   this_month timestamp := pg_catalog.date_trunc('month', pg_catalog.now() at time zone 'UTC');

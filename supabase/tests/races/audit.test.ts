@@ -73,6 +73,16 @@ it("while a sealer is at work and not done, events are written and another seale
   await expectEachSealedOnce();
 });
 
+it("months to come are not made while a long copy reads the trail, behind which all other readers would wait", async () => {
+  const copying = await sql.reserve();
+  await copying`begin isolation level repeatable read read only`;
+  await copying`select count(*) from audit.events`;
+  await expect(sql`select audit.ensure_partitions(13)`).rejects.toMatchObject({ code: "55P03" });
+  await copying`commit`;
+  copying.release();
+  expect(await sql`select audit.ensure_partitions(13) as made`).toEqual([{ made: 1 }]);
+});
+
 it("many writers, some of whom give up, and two sealers: every event is sealed exactly once, and the trail verifies", async () => {
   let writing = 12;
   const writers = Array.from({ length: 12 }, async (_, writer) => {
