@@ -11,7 +11,7 @@ import type { Sql } from "postgres";
 import { readHead } from "../audit/trail.ts";
 import { CommandError } from "../remote.ts";
 import { type Manifest, writeManifest } from "./manifest.ts";
-import { findMigrations, findSequences, findTables, plainly, type Table } from "./tables.ts";
+import { findFirstMonth, findMigrations, findSequences, findTables, plainly, type Table } from "./tables.ts";
 
 /** Writes a backup into a folder that is new or empty. */
 export async function dump(
@@ -50,6 +50,7 @@ function readAll(sql: Sql, folder: string, progress: (line: string) => void): Pr
       taken_at: new Date().toISOString(),
       migrations: await findMigrations(inside),
       head: (await readHead(inside))?.hash ?? null,
+      trail_from: await findFirstMonth(inside),
       tables,
       sequences: await findSequences(inside),
     };

@@ -12,6 +12,8 @@ const manifestSchema = z.strictObject({
   migrations: z.array(z.string()),
   /** The hash of the trail's latest seal; null, nothing was sealed. */
   head: z.string().nullable(),
+  /** The first month for which the trail has a partition. */
+  trail_from: z.iso.date(),
   tables: z.array(
     z.strictObject({
       name: z.string(),

@@ -25,6 +25,8 @@ export async function restore(
     const inside = transaction as unknown as Sql;
     await plainly(inside);
     const tables = await checkTarget(inside, manifest);
+    // Those of the backup, or the events of months that are gone by would all lie in the default partition, for good.
+    await inside`select audit.ensure_partitions(first_month => ${manifest.trail_from})`;
     // No trigger fires: rows come as they were. So foreign keys are not looked at either, and are proved below.
     await inside`set local session_replication_role = replica`;
     for (const { name, columns, file, rows } of tables) {

@@ -73,6 +73,16 @@ export async function findMigrations(sql: Sql): Promise<string[]> {
   return rows.map(({ version }) => version);
 }
 
+/** The first month that the audit trail has a partition of, as the date of its first day. */
+export async function findFirstMonth(sql: Sql): Promise<string> {
+  const [row] = await sql<[{ month: string }]>`
+    select to_date(min(partition.relname), '"events_"YYYY_MM')::text as month
+    from pg_inherits attached
+    join pg_class partition on partition.oid = attached.inhrelid
+    where attached.inhparent = 'audit.events'::regclass and partition.relname ~ '^events_\\d{4}_\\d{2}$'`;
+  return row.month;
+}
+
 /** Times and numbers as every server reads them; and an error instead of fewer rows, should a policy apply to who is connected. */
 export const plainly = (sql: Sql) =>
   sql.unsafe(

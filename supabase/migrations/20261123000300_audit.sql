@@ -106,7 +106,7 @@ comment on function audit.protect_partition is 'Gives a partition of audit.event
 create table audit.events_default partition of audit.events default;
 select audit.protect_partition('audit.events_default', 'Events of months without a partition, so that none is ever lost.');
 
-create function audit.ensure_partitions(months_ahead integer default 12)
+create function audit.ensure_partitions(months_ahead integer default 12, first_month date default null)
 returns integer
 language plpgsql
 set search_path = ''
@@ -121,8 +121,10 @@ declare
   made integer := 0;
 begin
   for month in
-    select this_month + pg_catalog.make_interval(months => step)
-    from pg_catalog.generate_series(-1, months_ahead) step
+    select it.month
+    from pg_catalog.generate_series(
+      least(pg_catalog.date_trunc('month', first_month::timestamp), this_month - interval '1 month'),
+      this_month + pg_catalog.make_interval(months => months_ahead), '1 month') it (month)
   loop
     partition := 'events_' || pg_catalog.to_char(month, 'YYYY_MM');
     -- A month that the default partition has taken events of stays there: they are append-only, so they do not move.
@@ -145,8 +147,8 @@ begin
 end
 $$;
 comment on function audit.ensure_partitions is
-  'Makes the monthly partitions of audit.events from last month to months_ahead, for a job to call once a day. Returns how '
-  'many it made. A month that is already in the default partition stays there.';
+  'Makes the monthly partitions of audit.events from last month, or an earlier first_month, to months_ahead, for a job to call once '
+  'a day. Returns how many it made. A month that is already in the default partition stays there.';
 select audit.ensure_partitions();
 
 -- ---------------------------------------------------------------------------------------------------------
