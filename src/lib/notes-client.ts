@@ -38,7 +38,7 @@ export type ClientKey = Camel<z.output<typeof clientKeySchema>>;
 
 /** A note without its text. */
 export type Note = Camel<NoteOnTheWire>;
-/** A note as its readers see it. */
+/** A note as its readers see it; `text` is null where it does not open, and `unreadable` says why. */
 export type NoteWithText = Camel<NoteWithTextOnTheWire>;
 
 /**
@@ -57,9 +57,10 @@ export async function saveNote(
 }
 
 /**
- * Reads a note, or those of a session. Every read is put on record.
+ * Reads a note, or those of a session. Every read is put on record. One that does not open is among those of its session that do, with
+ * `unreadable` in place of its text.
  *
- * @throws HoldfastError `not_found`, `note_unreadable` with its reason when one does not open (admins are alerted),
+ * @throws HoldfastError `not_found`; where none opens, `note_unreadable` with its reason (admins are alerted) or
  *   `key_destroyed`; and what every call may meet.
  */
 export async function readNotes(

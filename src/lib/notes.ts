@@ -76,7 +76,21 @@ export const noteSchema = z.object({
   updated_at: instant,
 });
 
-export const noteWithTextSchema = noteSchema.extend({ text: z.string() });
+export const noteWithTextSchema = noteSchema.extend({
+  /** Null: it does not open. Not to be shown as blank. */
+  text: z.string().nullable(),
+  /** Why it does not open, where others of its session do: its key was destroyed, or a reason of `note_unreadable`. */
+  unreadable: z
+    .enum([
+      "key_destroyed",
+      "master_key_missing",
+      "key_wrong",
+      "text_tampered",
+      "bound_elsewhere",
+      "digest_mismatch",
+    ])
+    .nullable(),
+});
 
 /** The answer to every action but `read`. */
 export const noteResponseSchema = z.object({ data: z.object({ note: noteSchema }) });

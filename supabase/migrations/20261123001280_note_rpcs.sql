@@ -330,7 +330,8 @@ begin
   left join public.session_note_versions version
     on version.organization_id = it.organization_id and version.note_id = it.id and version.number = it.current_version
   left join public.client_keys key on key.organization_id = version.organization_id and key.id = version.key_id;
-  if jsonb_path_exists(opened, '$[*] ? (@.key_id != null && @.wrapped_key == null)') then
+  -- One without a key_id was tampered with, which is for the function to say.
+  if not jsonb_path_exists(opened, '$[*] ? (@.key_id == null || @.wrapped_key != null)') then
     perform app.refuse('key_destroyed', 'The key of this client''s notes was destroyed; they cannot be read again.');
   end if;
 
@@ -341,7 +342,8 @@ begin
 end
 $$;
 comment on function app.read_note is
-  'A note, or those of a session that the caller may read, with ciphertext and wrapped key. Each is put on record as read.';
+  'A note, or those of a session that the caller may read, with ciphertext and wrapped key. Each is put on record as read. Those whose '
+  'key was destroyed have no wrapped key; where there are no others, it is refused.';
 
 create function app.report_unreadable_note(organization uuid, request jsonb)
 returns jsonb

@@ -5,7 +5,7 @@
 import process from "node:process";
 import { z } from "zod";
 import { guid } from "../../../src/lib/fields.ts";
-import { type NoteRequest, noteSchema } from "../../../src/lib/notes.ts";
+import { type NoteRequest, type NoteWithText, noteSchema } from "../../../src/lib/notes.ts";
 import { type Problem, toProblem } from "../../../src/lib/problems.ts";
 import {
   type ClientKey,
@@ -127,20 +127,32 @@ async function keyFor(
   }
 }
 
-/** Reads and decrypts. If one of the notes does not open, none is given, and the admins are alerted. */
+/**
+ * Reads and decrypts. Of one that does not open the admins are alerted; among others of its session it is named without its text.
+ */
 export async function readNotes(request: Omit<Action<"read">, "action">, ask: Ask): Promise<RpcAnswer> {
   const { note_id, session_id } = request;
   const answer = await ask("read_note", { note_id, session_id });
   if ("problem" in answer) return answer;
-  const notes = [];
+  const notes: NoteWithText[] = [];
+  let refusal: { problem: Problem } | undefined;
   for (const stored of storedSchema.parse(answer.data).notes) {
+    const note = noteSchema.parse(stored);
+    if (stored.key_id !== null && stored.wrapped_key === null) {
+      notes.push({ ...note, text: null, unreadable: "key_destroyed" });
+      continue;
+    }
     try {
-      notes.push({ ...noteSchema.parse(stored), text: (await open(stored)).text });
+      notes.push({ ...note, text: (await open(stored)).text, unreadable: null });
     } catch (error) {
-      if (error instanceof UnreadableError) return report(ask, { note_id: stored.id }, error);
-      throw error;
+      if (!(error instanceof UnreadableError)) throw error;
+      refusal = await report(ask, { note_id: note.id }, error);
+      // Nothing is shown as unreadable that the admins were not told of.
+      if (refusal.problem.code !== "note_unreadable") return refusal;
+      notes.push({ ...note, text: null, unreadable: error.reason });
     }
   }
+  if (refusal && notes.every(({ text }) => text === null)) return refusal;
   return { data: { notes }, replayed: false };
 }
 

@@ -144,6 +144,29 @@ describe("a note that was tampered with is never shown, and the admins are alert
     expect(new Set(events.map((event) => event.reason))).toEqual(new Set([reason]));
   });
 
+  it("but those of its session that open are, and it is named beside them", async () => {
+    const clinic = await createNotesClinic();
+    const note = await save(clinic.rosa.user, { session_id: clinic.session }, "the text");
+    const summary = await save(clinic.rosa.user, { session_id: clinic.session, kind: "summary" }, "in short");
+    const spoil = (id: string) =>
+      tamper(
+        (db) => db`update public.session_note_versions set text_digest = sha256('') where note_id = ${id}`,
+      );
+    await spoil(note.id);
+    expect(await read(clinic.rosa.user, { session_id: clinic.session })).toMatchObject([
+      { id: note.id, text: null, unreadable: "digest_mismatch" },
+      { id: summary.id, text: "in short", unreadable: null },
+    ]);
+    expect(await alertsOf(clinic)).toMatchObject([{ kind: "note_unreadable", note_id: note.id }]);
+
+    // An empty list would say that nothing was written.
+    await spoil(summary.id);
+    const body = { action: "read", session_id: clinic.session };
+    expect((await expectProblem(await notes(clinic.admin, body), "note_unreadable")).reason).toBe(
+      "digest_mismatch",
+    );
+  });
+
   it("a signed text that was exchanged for another of the same author", async () => {
     const clinic = await createNotesClinic();
     const subject = { session_id: clinic.session };
@@ -331,9 +354,20 @@ describe("the key of a client", () => {
       "note_key.proposed",
       "note_key.destroyed",
     ]);
+    await expectProblem(
+      await notes(clinic.admin, { action: "read", session_id: clinic.session }),
+      "key_destroyed",
+    );
     // Who comes back has a new key.
     const again = await save(clinic.theo.user, { session_id: clinic.theosSession }, "anew");
     expect(await read(clinic.admin, { note_id: again.id })).toMatchObject([{ text: "anew" }]);
+    // And what is written of the same session from now on is read, without what can be read no more.
+    await save(clinic.rosa.user, { session_id: clinic.session, kind: "summary" }, "in short");
+    expect(await read(clinic.admin, { session_id: clinic.session })).toMatchObject([
+      { id, text: null, unreadable: "key_destroyed" },
+      { text: "in short", unreadable: null },
+    ]);
+    expect(await alertsOf(clinic)).toEqual([]);
   });
 });
 
