@@ -120,6 +120,8 @@ describe("npm start and npm run reset", () => {
     const folder = join(dataDir, "..", "home");
     await mkdir(folder);
     await writeFile(join(folder, "thesis.txt"), "");
+    // As a stack's own is called, and other programs' too.
+    await writeFile(join(folder, "keys.json"), "{}");
     const home = { HOLDFAST_DATA_DIR: folder };
     const runs = [
       command("reset", home),
@@ -136,6 +138,6 @@ describe("npm start and npm run reset", () => {
       [2, expect.stringMatching(/^Unknown option '--hard'\n\nUsage: npm run reset/)],
       [1, "HOLDFAST_API_PORT is no port: a whole number from 1 to 65535.\n"],
     ]);
-    expect(await readdir(folder)).toEqual(["thesis.txt"]);
+    expect((await readdir(folder)).sort()).toEqual(["keys.json", "thesis.txt"]);
   });
 });

@@ -39,10 +39,25 @@ export async function inUse(dataDir: string): Promise<string | undefined> {
   return pid ? `a Postgres runs on ${dataDir}: process ${pid}` : undefined;
 }
 
-/** Whether a folder has something in it, and no stack did that: HOLDFAST_DATA_DIR may name any. */
+/** All that a stack puts into its data directory. */
+const ITS_FILES = [
+  "binaries",
+  "keys.json",
+  "migrations.json",
+  "postgres",
+  "postgres.log",
+  "postgres.password",
+  "stack.json",
+  "storage",
+];
+
+/** Whether a folder has something in it that no stack put there: HOLDFAST_DATA_DIR may name any. */
 export async function isForeign(dataDir: string): Promise<boolean> {
   const names: string[] = await readdir(dataDir).catch(() => []);
-  return names.length > 0 && !names.includes("keys.json");
+  // The keys come first; a folder `postgres` alone is another server's.
+  return (
+    names.length > 0 && !(names.includes("keys.json") && names.every((name) => ITS_FILES.includes(name)))
+  );
 }
 
 /** What answers at a URL, if it is a Holdfast stack. */
