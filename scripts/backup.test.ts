@@ -134,6 +134,36 @@ describe("a backup", () => {
     await expect(dump(from, backup)).rejects.toMatchObject({ code: "folder_not_empty" });
   });
 
+  it("is made and proved although the server ends what takes long", async () => {
+    const admin = postgres(stacks[0].adminDatabaseUrl, { max: 2, onnotice: () => {} });
+    await admin`alter role postgres set statement_timeout = '1s'`;
+    const limited = postgres(stacks[0].databaseUrl, { max: 1, onnotice: () => {} });
+    const holder = await admin.reserve();
+    const folder = join(parent, "long");
+    for (const work of [() => dump(limited, folder), () => prove(limited)]) {
+      await holder`begin`;
+      await holder`lock table public.rooms in access exclusive mode`;
+      const working = work();
+      let isOver = false;
+      const over = () => {
+        isOver = true;
+      };
+      working.then(over, over);
+      const hasTakenLong = async () =>
+        (
+          await admin`
+            select from pg_stat_activity
+            where usename = 'postgres' and wait_event_type = 'Lock' and query_start < clock_timestamp() - interval '2 s'`
+        ).length > 0;
+      while (!isOver && !(await hasTakenLong())) {}
+      await holder`rollback`;
+      await expect(working).resolves.toBeDefined();
+    }
+    holder.release();
+    await admin`alter role postgres reset statement_timeout`;
+    await Promise.all([limited.end(), admin.end()]);
+  });
+
   it("that fails halfway leaves no file", async () => {
     const folder = join(parent, "half");
     const seen: number[] = [];

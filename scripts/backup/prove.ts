@@ -20,6 +20,8 @@ export async function prove(
 ): Promise<Proof> {
   const { head, progress = () => {} } = options;
   const findings: string[] = [];
+  // As long as it takes, whatever the server's limit for a statement.
+  await sql`set statement_timeout = 0`;
   const keys = await foreignKeys(sql);
   for (const key of keys) {
     const [broken] = await sql.unsafe(`select from ${key.source} child where ${key.condition} limit 1`);
