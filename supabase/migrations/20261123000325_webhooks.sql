@@ -132,7 +132,8 @@ create table app.webhook_deliveries (
 comment on table app.webhook_deliveries is
   'An event on its way to an endpoint. Of one subject, only the oldest pending one is sent. Who claims one moves next_attempt_at to '
   'the end of the lease and leaves its lease_id.';
-create index webhook_deliveries_due_idx on app.webhook_deliveries (next_attempt_at) where status = 'pending';
+-- As they are claimed, so that a claim reads what it takes and not all that waits.
+create index webhook_deliveries_due_idx on app.webhook_deliveries (attempts, next_attempt_at) where status = 'pending';
 create index webhook_deliveries_leased_idx on app.webhook_deliveries (organization_id) where lease_id is not null;
 create index webhook_deliveries_ended_idx on app.webhook_deliveries (ended_at) where status <> 'pending';
 create index webhook_deliveries_in_order_idx on app.webhook_deliveries (endpoint_id, subject_id, event_id) where status = 'pending';

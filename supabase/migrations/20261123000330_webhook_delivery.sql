@@ -144,7 +144,15 @@ begin
       else 'pending'
     end
   ) outcome (status)
-  where it.id = delivery.id;
+  where it.id = delivery.id
+  returning it.* into delivery;
+  -- What comes after it cannot be sent before it: due by then and not now, or each claim would look at it in vain.
+  if delivery.status = 'pending' then
+    update app.webhook_deliveries behind
+    set next_attempt_at = delivery.next_attempt_at
+    where behind.endpoint_id = delivery.endpoint_id and behind.subject_id = delivery.subject_id
+      and behind.event_id > delivery.event_id and behind.status = 'pending' and behind.next_attempt_at < delivery.next_attempt_at;
+  end if;
   if answered = 410 then
     perform app.end_webhook_endpoint(delivery.endpoint_id, 'gone');
   end if;

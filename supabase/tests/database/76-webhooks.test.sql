@@ -1,6 +1,6 @@
 -- Webhooks: what is told, to whom, once and in order, and when it is tried again.
 begin;
-select plan(76);
+select plan(80);
 select tests.create_clinic('north'), tests.create_clinic('south');
 
 create function pg_temp.as_admin(rpc text, request jsonb) returns jsonb language plpgsql as $$
@@ -234,6 +234,26 @@ select tests.add_hold('hold it does not want', 'north', '16:00');
 select is(pg_temp.claim() -> 'deliveries', '[]', 'which it is told of no more than it wants');
 update public.session_holds set status = 'released' where id = tests.id('hold it does not want');
 select is(pg_temp.types(pg_temp.claim()), 'hold.released', 'and no less');
+
+-- behind one that failed
+select app.emit(tests.id('north'), 'hold.released', tests.id('queue')) from generate_series(1, 2);
+select pg_temp.answer(pg_temp.claim(), '{"status_code": 500}');
+select is_empty(
+  $$ select from app.webhook_deliveries where subject_id = tests.id('queue') and next_attempt_at <= clock_timestamp() $$,
+  'what comes after one that failed is not due before it, and no claim looks at it');
+select pg_temp.make_due();
+select pg_temp.answer(pg_temp.claim(), '{"status_code": 204}');
+select is(jsonb_array_length(pg_temp.claim() -> 'deliveries'), 1, 'it is, once that is delivered');
+
+-- out of a long queue
+select app.emit(tests.id('north'), 'hold.released', gen_random_uuid()) from generate_series(1, 5000);
+analyze app.webhook_deliveries;
+create function pg_temp.rows_read() returns bigint language sql volatile as $$
+  select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'app.webhook_deliveries'::regclass
+$$;
+create temporary table before as select pg_temp.rows_read() as rows_read;
+select is(jsonb_array_length(pg_temp.claim(at_most => 1) -> 'deliveries'), 1, 'of thousands that are due one is claimed');
+select cmp_ok(pg_temp.rows_read() - before.rows_read, '<', 500::bigint, 'without a look at all of them') from before;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Slow receivers
