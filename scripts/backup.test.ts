@@ -2,7 +2,7 @@
 // and unaltered copy leaves nothing behind.
 
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -173,6 +173,19 @@ describe("a backup", () => {
     };
     await expect(dump(from, folder, fail)).rejects.toThrow("no space");
     expect([seen, readdirSync(folder)]).toEqual([[1, 2], []]);
+  });
+
+  it("that cannot be written says so, and not what the driver makes of it", async () => {
+    const folder = join(parent, "full");
+    // More than the driver has read when it hears of it.
+    await from`
+      insert into app.job_runs (job, started_at, outcome, done)
+      select 'forget_old', now() - interval '1 day', 'ok', 0 from generate_series(1, 100000)`;
+    const occupy = () => {
+      if (readdirSync(folder).length === 1) writeFileSync(join(folder, "app.job_runs.copy.gz"), "");
+    };
+    await expect(dump(from, folder, occupy)).rejects.toMatchObject({ code: "EEXIST" });
+    await from`delete from app.job_runs`;
   });
 });
 

@@ -34,14 +34,19 @@ export async function dump(
   }
 }
 
-function readAll(sql: Sql, folder: string, progress: (line: string) => void): Promise<Manifest> {
-  return sql.begin("isolation level repeatable read read only", async (transaction) => {
+async function readAll(sql: Sql, folder: string, progress: (line: string) => void): Promise<Manifest> {
+  // Of a file that cannot be written. The driver then cannot roll back, in the middle of a copy, and says that instead.
+  let failure: unknown;
+  const reading = sql.begin("isolation level repeatable read read only", async (transaction) => {
     const inside = transaction as unknown as Sql;
     await plainly(inside);
     const tables: Manifest["tables"] = [];
     for (const table of await findTables(inside)) {
       const file = `${table.name.replaceAll('"', "")}.copy.gz`;
-      const written = await write(inside, table, join(folder, file));
+      const written = await write(inside, table, join(folder, file)).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      });
       tables.push({ ...table, file, ...written });
       progress(`${table.name}: ${written.rows} rows`);
     }
@@ -55,6 +60,9 @@ function readAll(sql: Sql, folder: string, progress: (line: string) => void): Pr
       sequences: await findSequences(inside),
     };
   }) as Promise<Manifest>;
+  return reading.catch((error: unknown) => {
+    throw failure ?? error;
+  });
 }
 
 async function write(
