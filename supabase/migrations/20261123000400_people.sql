@@ -92,8 +92,10 @@ create table public.care_team_assignments (
   constraint care_team_assignments_team_role_known
     check (team_role in ('therapist', 'supervisor', 'psychiatrist')),
   constraint care_team_assignments_date_order check (ends_on >= starts_on),
+  -- organization_id here and below: references are looked at after it, and another clinic's rows would be told by which
+  -- of the two a row violates.
   constraint care_team_assignments_no_repeat exclude using gist (
-    therapist_id with =, client_id with =, team_role with =, daterange(starts_on, ends_on, '[]') with &&)
+    therapist_id with =, client_id with =, team_role with =, organization_id with =, daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.care_team_assignments is
   'Therapist x client x team role, from starts_on to ends_on inclusive, in the organization''s zone. '
@@ -121,7 +123,7 @@ create table public.supervisions (
   constraint supervisions_of_somebody_else check (supervisor_id <> therapist_id),
   constraint supervisions_date_order check (ends_on >= starts_on),
   constraint supervisions_no_repeat exclude using gist (
-    supervisor_id with =, therapist_id with =, daterange(starts_on, ends_on, '[]') with &&)
+    supervisor_id with =, therapist_id with =, organization_id with =, daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.supervisions is
   'Who supervises whose work, from starts_on to ends_on inclusive. Both are therapists of the organization.';
@@ -146,7 +148,7 @@ create table public.client_guardians (
   constraint client_guardians_relationship_known check (relationship in ('self', 'parent', 'legal_guardian')),
   constraint client_guardians_date_order check (ends_on >= starts_on),
   constraint client_guardians_no_repeat exclude using gist (
-    client_id with =, user_id with =, daterange(starts_on, ends_on, '[]') with &&)
+    client_id with =, user_id with =, organization_id with =, daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.client_guardians is
   'Whose login stands for a client: the client, a parent or a legal guardian. Counts only with the role client.';

@@ -104,7 +104,7 @@ create table public.payer_rules (
   constraint payer_rules_of_every_code check (
     cpt_code is null or (allows_concurrent_supervision and not requires_cosignature)),
   constraint payer_rules_one_a_day exclude using gist (
-    payer_id with =, coalesce(cpt_code, '') with =, daterange(starts_on, ends_on, '[]') with &&)
+    payer_id with =, organization_id with =, coalesce(cpt_code, '') with =, daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.payer_rules is
   'What a payer makes of minutes, from starts_on to ends_on inclusive, in the organization''s zone: for one code, or for '
@@ -145,8 +145,8 @@ create table public.payer_modifiers (
   constraint payer_modifiers_form
     check (array_position(modifiers, null) is null and array_to_string(modifiers, ' ') ~ '^([0-9A-Z]{2}( [0-9A-Z]{2})*)?$'),
   constraint payer_modifiers_one_a_day exclude using gist (
-    payer_id with =, coalesce(cpt_code, '') with =, coalesce(credential, '') with =, coalesce(place_of_service, '') with =,
-    daterange(starts_on, ends_on, '[]') with &&)
+    payer_id with =, organization_id with =, coalesce(cpt_code, '') with =, coalesce(credential, '') with =,
+    coalesce(place_of_service, '') with =, daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.payer_modifiers is
   'The modifiers a payer asks for, in order, in place of the credential''s own one; null stands for any. Of several that '

@@ -141,7 +141,7 @@ create table public.service_consents (
     foreign key (organization_id, service_id) references public.services (organization_id, id),
   constraint service_consents_date_order check (ends_on >= starts_on),
   constraint service_consents_no_repeat exclude using gist (
-    service_id with =, form_code with =, daterange(starts_on, ends_on, '[]') with &&)
+    service_id with =, organization_id with =, form_code with =, daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.service_consents is
   'Which consents a service asks for from starts_on to ends_on inclusive, in the organization''s zone: who books it on such '

@@ -68,7 +68,7 @@ create table public.client_preferred_hours (
   constraint client_preferred_hours_time_order check (local_end > local_start),
   constraint client_preferred_hours_date_order check (effective_until >= effective_from),
   constraint client_preferred_hours_no_overlap exclude using gist (
-    client_id with =, weekday with =, time_zone with =,
+    client_id with =, organization_id with =, weekday with =, time_zone with =,
     daterange(effective_from, effective_until, '[]') with &&,
     int4range(extract(epoch from local_start)::integer, extract(epoch from local_end)::integer) with &&)
 );

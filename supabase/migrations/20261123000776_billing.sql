@@ -109,7 +109,7 @@ create table public.payer_rates (
   constraint payer_rates_unit_cents_range check (unit_cents between 1 and 1000000),
   constraint payer_rates_date_order check (ends_on >= starts_on),
   constraint payer_rates_one_a_day exclude using gist (
-    payer_id with =, cpt_code with =, coalesce(modifier, '') with =, coalesce(credential, '') with =,
+    payer_id with =, organization_id with =, cpt_code with =, coalesce(modifier, '') with =, coalesce(credential, '') with =,
     daterange(starts_on, ends_on, '[]') with &&)
 );
 comment on table public.payer_rates is

@@ -1,6 +1,6 @@
 -- The pitfalls of row-level security that the other files do not name: each a question to the catalog.
 begin;
-select plan(13);
+select plan(15);
 
 create temp view our_uniques as
 select index.indrelid, table_class.relname as table_name, index_class.relname as index_name,
@@ -28,6 +28,13 @@ select is_empty(
       -- A hash of 244 random bits.
       and index_name <> 'service_account_tokens_token_hash_unique' $$,
   'no unique key tells one tenant of another tenant''s values');
+
+-- It is looked at before references are: of two ids of another clinic it would tell whether they have to do with each other.
+select is_empty(
+  $$ select conrelid::regclass, conname from pg_constraint
+    where contype = 'x' and has_any_column_privilege('authenticated', conrelid, 'insert')
+      and pg_get_constraintdef(oid) !~ 'organization_id' $$,
+  'nor does an exclusion of what users add');
 
 select is_empty(
   $$ select policy.polname, policy.polrelid::regclass from pg_policy policy
@@ -131,6 +138,15 @@ select is_empty(
     from pg_temp.answers('south admin login', false, jsonb_build_object('organization_id', tests.id('south')), 'read_attendance') answer
     where answer.field <> 'organization_id' and answer.code is distinct from 'not_found' $$,
   'nor when one''s own clinic is named beside it, so that an id of another clinic is not told from one that nobody has');
+
+
+select tests.authenticate_as(tests.id('south admin login'));
+select throws_ok(
+  format(
+    $$ insert into public.care_team_assignments (organization_id, therapist_id, client_id, team_role, starts_on)
+      values (%L, %L, %L, 'therapist', current_date) $$, tests.id('south'), tests.id('north rosa'), tests.id('north birch')),
+  '23503', null, 'nor whom of another clinic''s clients its therapists treat');
+select tests.clear_authentication();
 
 select * from finish();
 rollback;
