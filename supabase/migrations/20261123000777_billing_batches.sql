@@ -83,7 +83,7 @@ end
 $$;
 comment on function app.lock_batch is 'A batch of the organization that can be sent, or was, with claims in it; or a refusal.';
 
-create function app.coverage_on(organization uuid, client uuid, payer uuid, day date)
+create function app.coverage_on(organization uuid, client uuid, payer uuid, day date, or_other boolean default false)
 returns public.client_coverages
 language plpgsql
 stable
@@ -95,11 +95,15 @@ begin
   select it.* into found
   from public.client_coverages it
   where it.organization_id = organization and it.client_id = client and it.payer_id = payer
-    and day between it.starts_on and coalesce(it.ends_on, 'infinity');
+    and (or_other or day between it.starts_on and coalesce(it.ends_on, 'infinity'))
+  order by day between it.starts_on and coalesce(it.ends_on, 'infinity') desc, it.starts_on <= day desc, it.starts_on desc
+  limit 1;
   return found;
 end
 $$;
-comment on function app.coverage_on is 'A client''s coverage by a payer on a day; null when there is none any more.';
+comment on function app.coverage_on is
+  'A client''s coverage by a payer on a day; null when there is none any more. or_other: of other days then, for what is taken back '
+  'from who turned out not to cover that one.';
 
 create function app.refuse_incomplete_batch(batch public.billing_batches)
 returns void
@@ -118,7 +122,7 @@ declare
       join public.therapists therapist on therapist.id = claim.therapist_id
       cross join lateral app.coverage_on(
         claim.organization_id, claim.client_id, claim.payer_id,
-        (select min(line.service_date) from public.billing_lines line where line.case_id = claim.id)) coverage
+        (select min(line.service_date) from public.billing_lines line where line.case_id = claim.id), claim.frequency = '8') coverage
       cross join lateral (values
         ('clients', client.id, jsonb_build_object(
           'given_name', client.given_name, 'family_name', client.family_name, 'date_of_birth', client.date_of_birth,
@@ -181,7 +185,8 @@ begin
       from public.billing_lines line
       where line.case_id = claim.id
     ) summed
-    cross join lateral app.coverage_on(claim.organization_id, claim.client_id, claim.payer_id, summed.first_day) coverage
+    cross join lateral app.coverage_on(
+      claim.organization_id, claim.client_id, claim.payer_id, summed.first_day, claim.frequency = '8') coverage
     cross join lateral (values (
       jsonb_build_object(
         'given_name', client.given_name, 'family_name', client.family_name, 'date_of_birth', client.date_of_birth, 'sex', client.sex),

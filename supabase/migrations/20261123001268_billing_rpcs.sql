@@ -382,8 +382,13 @@ begin
       perform app.refuse_field('action', 'nothing_to_bill', 'Nothing of it is charged any more: take_back.');
     end if;
     made := app.bill(organization, chargeable, true, sent.id, known_as);
-    if cardinality(made) > 1 then
-      perform app.refuse_field('action', 'not_one_claim', 'It is more than one claim by now: take_back, then attach the sessions.');
+    if cardinality(made) > 1 or exists (
+      select
+      from public.billing_cases anew
+      where anew.organization_id = organization and anew.id = made[1] and anew.payer_id <> sent.payer_id)
+    then
+      perform app.refuse_field(
+        'action', 'not_one_claim', 'It is more than one claim by now, or another payer''s: take_back, then attach the sessions.');
     end if;
   else
     insert into public.billing_cases (

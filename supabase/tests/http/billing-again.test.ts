@@ -116,3 +116,31 @@ it("a claim names one policy: it is another where the client's number at the pay
   expect(lines.filter((line) => line.includes("NEWNUMBER"))).toEqual([expect.stringContaining(later?.day)]);
   await expectBillingIsSound(clinic);
 });
+
+it("what was sent to the wrong payer is taken back there, not replaced at the right one", async () => {
+  const clinic = await createBillingClinic();
+  const app = (await clinic.scheduler.client()) as never;
+  const sessionIds = [await deliver(clinic)];
+  const send = async (...caseIds: string[]) =>
+    exportBatchCsv(app, await createBillingBatch(app, { caseIds, usage: "production" }));
+  const [sent] = await attachSessions(app, { sessionIds });
+  const caseId = sent?.caseId as string;
+  await send(caseId);
+  await voidCase(app, { caseId });
+  await sql`update public.client_coverages set ends_on = current_date - 10 where client_id = ${clinic.aspen}`;
+  await sql`
+    insert into public.client_coverages (organization_id, client_id, payer_id, member_id, starts_on)
+    values (${clinic.id}, ${clinic.aspen}, ${clinic.otherPayer}, 'OTHERNUMBER', current_date - 9)`;
+  await sql`select app.reprice(${sessionIds[0] as string})`;
+  const rebilled = (action: "replace" | "take_back") =>
+    rebillCase(app, { caseId, action, payerClaimNumber: "P-1" });
+  expect(await refusal(rebilled("replace"))).toEqual(["action not_one_claim"]);
+  const reversal = await rebilled("take_back");
+  expect(reversal).toMatchObject({ frequency: "8", payerId: clinic.payer });
+  const [anew] = await attachSessions(app, { sessionIds });
+  expect(anew).toMatchObject({ frequency: "1", payerId: clinic.otherPayer });
+  // The number that the wrong payer knows the client by is still in the coverage that was cut short.
+  expect(await send(reversal.caseId)).toContain(`,M${clinic.aspen.slice(0, 8).toUpperCase()},`);
+  expect(await send(anew?.caseId as string)).toContain(",OTHERNUMBER,");
+  await expectBillingIsSound(clinic);
+});
