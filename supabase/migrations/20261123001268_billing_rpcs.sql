@@ -65,7 +65,7 @@ begin
     ),
     -- Of a day of which something was billed: what its charges would be by now.
     restated as materialized (
-      select derived.session_id, derived.units, derived.modifiers
+      select derived.session_id, derived.units, derived.modifiers, derived.mue_limit
       from app.derive_charges(array(
         select source.input
         from app.charge_sources(array(
@@ -78,7 +78,10 @@ begin
       from restated
       join public.billing_lines line on line.session_id = restated.session_id and line.status = 'billed'
       join public.sessions session on session.id = line.session_id
+      join public.session_charges billed on billed.session_id = line.session_id and billed.kind = 'actual'
+      -- Beyond the limit by what came before it: nobody has said why.
       where (restated.units, restated.modifiers) is distinct from (line.units, line.modifiers)
+        or restated.mue_limit is not null and billed.mue_limit is null
     )
     select
       session.id, session.client_id, (charge.it).payer_id, session.therapist_id, covering.id,

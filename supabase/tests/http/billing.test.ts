@@ -6,6 +6,7 @@ import { exportBatch837P, exportBatchCsv } from "../../../src/lib/claims-export.
 import {
   attachSessions,
   createBillingBatch,
+  overrideMue,
   rebillCase,
   settleCase,
   voidCase,
@@ -227,6 +228,26 @@ describe("attaching", () => {
     expect(await refusal(attachSessions(billing, { sessionIds: [later] }))).toEqual([
       `sessions.${later} no_units`,
     ]);
+    await expectBillingIsSound(fresh);
+  });
+
+  it("asks why more than the limit was necessary, also where what was billed comes later in the day", async () => {
+    const fresh = await createBillingClinic();
+    const billing = await fresh.scheduler.client();
+    const later = await deliver(fresh, { daysAgo, hour: 13, minutes: 450 });
+    const [claim] = await attachSessions(billing, { sessionIds: [later] });
+    const earlier = await deliver(fresh, { daysAgo, hour: 8, minutes: 180 });
+    expect(await refusal(attachSessions(billing, { sessionIds: [earlier] }))).toEqual([
+      `sessions.${earlier} day_differs`,
+    ]);
+    await voidCase(billing, { caseId: claim?.caseId ?? "" });
+    await sql`select app.reprice(${later})`;
+    expect(await refusal(attachSessions(billing, { sessionIds: [earlier, later] }))).toEqual([
+      `sessions.${later} mue_not_overridden`,
+    ]);
+    await overrideMue(await fresh.admin.client(), { sessionId: later, reason: "A crisis in the morning" });
+    const [both] = await attachSessions(billing, { sessionIds: [earlier, later] });
+    expect(both?.units).toBe(42);
     await expectBillingIsSound(fresh);
   });
 });
