@@ -187,7 +187,7 @@ create type app.unit_demand as (
   remaining integer
 );
 
-create function app.unit_demands(bookings app.booking[], charged uuid[] default '{}')
+create function app.unit_demands(bookings app.booking[], charged uuid[] default '{}', actual tstzrange[] default '{}')
 returns setof app.unit_demand
 language plpgsql
 stable
@@ -206,7 +206,8 @@ begin
     from unnest(bookings) with ordinality booking
     join public.organizations clinic on clinic.id = booking.organization_id
     join public.services service on service.organization_id = booking.organization_id and service.id = booking.service_id
-    cross join lateral (values ((booking.start_time at time zone clinic.time_zone)::date)) as local (day)
+    cross join lateral (values (
+      (coalesce(lower(actual[booking.ordinality]), booking.start_time) at time zone clinic.time_zone)::date)) as local (day)
     left join public.client_coverages coverage
       on coverage.organization_id = booking.organization_id and coverage.client_id = booking.client_id
       and local.day >= coverage.starts_on and local.day <= coalesce(coverage.ends_on, 'infinity')
@@ -220,7 +221,7 @@ end
 $$;
 comment on function app.unit_demands is
   'For each booking the authorization that answers for its client, payer, code and day, and the units it would take; by start. '
-  'charged: the payers of those that were delivered, in place of who covers their days by now.';
+  'charged: the payers of those that were delivered, in place of who covers their days by now; actual: when they were.';
 
 create function app.current_draws(booking_ids uuid[])
 returns setof public.authorization_entries

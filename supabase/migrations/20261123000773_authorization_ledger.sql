@@ -66,7 +66,7 @@ begin
           it.organization_id, it.client_id, (bookings[demand.position]).service_id, (bookings[demand.position]).therapist_id,
           coalesce(lower(actual[demand.position]), (bookings[demand.position]).start_time),
           coalesce(upper(actual[demand.position]), (bookings[demand.position]).end_time)) else 0 end as units
-      from app.unit_demands(bookings, charged) demand
+      from app.unit_demands(bookings, charged, actual) demand
       left join draw on draw.booking_id = ids[demand.position]
       left join public.authorizations kept
         on kept.id = (draw.before).authorization_id and kept.client_id = demand.client_id and kept.payer_id = demand.payer_id

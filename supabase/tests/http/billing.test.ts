@@ -12,7 +12,7 @@ import {
   voidCase,
 } from "../../../src/lib/index.ts";
 import { mark } from "../support/attendance.ts";
-import { expectUnitsAreSound } from "../support/authorizations.ts";
+import { balancesOf, expectUnitsAreSound } from "../support/authorizations.ts";
 import {
   type BillingClinic,
   createBillingClinic,
@@ -204,6 +204,26 @@ describe("attaching", () => {
     expect(await refusal(attachSessions(billing, { sessionIds: [without] }))).toEqual([
       `sessions.${without} no_authorization`,
     ]);
+    await expectBillingIsSound(fresh);
+  });
+
+  it("names the authorization of the day on which a session really began", async () => {
+    const fresh = await createBillingClinic();
+    const session = await deliver(fresh, { daysAgo, hour: 23 });
+    await sql`update public.authorizations set ends_on = current_date - ${daysAgo}::integer where id = ${fresh.authorization}`;
+    const [next] = await sql`
+      insert into public.authorizations (
+        organization_id, client_id, payer_id, authorization_number, cpt_codes, starts_on, ends_on, units)
+      values (${fresh.id}, ${fresh.aspen}, ${fresh.payer}, 'A-2', '{97153}', current_date - ${daysAgo - 1}::integer, current_date, 100)
+      returning id`;
+    await sql`
+      update public.sessions
+      set actual_start_time = actual_start_time + interval '70 minutes', actual_end_time = actual_end_time + interval '70 minutes'
+      where id = ${session}`;
+    expect(await balancesOf(fresh.authorization)).toMatchObject({ used: 0 });
+    expect(await balancesOf(next?.id)).toMatchObject({ used: 4 });
+    const [claim] = await attachSessions(await fresh.scheduler.client(), { sessionIds: [session] });
+    expect(claim?.authorizationId).toBe(next?.id);
     await expectBillingIsSound(fresh);
   });
 
