@@ -392,6 +392,7 @@ export const CONSTRAINT_PROBLEMS: Readonly<Record<string, ConstraintProblem>> = 
   service_consents_pkey: { code: "internal_error" },
   service_consents_service_fkey: { code: "validation_failed", field: "service_id" },
   services_client_lane_known: { code: "validation_failed", field: "client_lane" },
+  services_code_of_sessions_stays: { code: "validation_failed", field: "cpt_code" },
   services_code_unique: { code: "validation_failed", field: "service_code" },
   services_cpt_code_fkey: { code: "validation_failed", field: "cpt_code" },
   services_credentials_known: { code: "validation_failed", field: "credentials" },

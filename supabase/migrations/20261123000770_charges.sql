@@ -4,7 +4,8 @@
 --   * A session has a planned charge from the moment it is booked, and an actual one once it is completed with its actual
 --     times. Statement triggers on sessions keep both, whoever writes.
 --   * A session belongs to the day it starts on in the organization's zone. Minutes are elapsed ones, not the wall clock's.
---   * A charge is priced by the rules of its own day, and by the credential that was recorded with it.
+--   * A charge is priced by the rules of its own day, and by the credential that was recorded with it. Its code is that of
+--     what was booked: a service that sessions are of keeps its code.
 
 create table public.session_charges (
   id uuid primary key default app.new_id(),
@@ -279,6 +280,30 @@ create trigger keep_charges_of_new after insert on public.sessions
 create trigger keep_charges_of_changed after update on public.sessions
   referencing old table as old_rows new table as new_rows
   for each statement execute function app.keep_charges();
+
+create function app.keep_booked_code()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- Whoever is booking the service holds its key: what they book is seen below.
+  perform from public.services it where it.organization_id = old.organization_id and it.id = old.id for update;
+  if exists (
+    select from public.sessions session where session.organization_id = old.organization_id and session.service_id = old.id)
+  then
+    raise exception using
+      errcode = 'check_violation',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'services_code_of_sessions_stays',
+      message = 'sessions are of that code, make another service: constraint "services_code_of_sessions_stays"';
+  end if;
+  return new;
+end
+$$;
+comment on function app.keep_booked_code is
+  'Refuses another code for a service that sessions are of: with the next change of their day they would be charged as what nobody delivered.';
+create trigger keep_booked_code before update of cpt_code on public.services
+  for each row when (new.cpt_code <> old.cpt_code) execute function app.keep_booked_code();
 
 create function app.reprice(session uuid)
 returns void

@@ -1,6 +1,6 @@
 -- Charges: that every session has its planned one, and every completed session its actual one, by the rules of its own day.
 begin;
-select plan(56);
+select plan(58);
 
 create function pg_temp.book(label text, clinic text, starts timestamptz, ends timestamptz, changes jsonb default '{}')
 returns uuid
@@ -290,6 +290,15 @@ select is(
 select throws_ok(
   $$ insert into public.services (organization_id, service_code, name, cpt_code, credentials) values (tests.id('north'), 'X', 'X', '97153', '{RBT,QQ}') $$,
   '23514', null, 'a service asks for credentials that there are');
+
+select tests.authenticate_as(tests.id('north admin login'));
+select throws_ok(
+  format($$ update public.services set cpt_code = '97155' where id = %L $$, tests.id('north 97153')), '23514', null,
+  'what was booked as one code is not charged as another, because somebody changes its service');
+select lives_ok(
+  $$ insert into public.services (organization_id, service_code, name, cpt_code) values (tests.id('north'), 'Y', 'Y', '97153');
+    update public.services set cpt_code = '97155' where service_code = 'Y' $$, 'nothing is in the way of it before');
+select tests.clear_authentication();
 
 select * from finish();
 rollback;

@@ -110,7 +110,7 @@ describe("the database", () => {
         'billing_cases_facts_stay', 'billing_cases_status_transition', 'billing_lines_facts_stay', 'billing_lines_status_transition',
         'sessions_frozen_while_billed', 'client_keys_destroyed_for_good', 'consent_forms_published_text_stays',
         'consent_forms_status_transition', 'consent_signatures_form_published', 'consent_signatures_immutable', 'documents_unchanged',
-        'service_consents_form_published', 'services_credentials_known',
+        'service_consents_form_published', 'services_code_of_sessions_stays', 'services_credentials_known',
         'session_notes_signed_after_start', 'session_notes_signed_for_good', 'session_note_versions_only_added', 'sessions_status_transition',
         'therapists_login_stays', 'user_roles_prolonged_by_another', 'user_roles_revoked_for_good', 'user_roles_within_granters_end'])`;
     expect(Object.keys(CONSTRAINT_PROBLEMS).sort()).toEqual(constraints.map(({ name }) => name).sort());
