@@ -396,9 +396,11 @@ begin
 end
 $$;
 comment on function app.keep_units_of_charge is
-  'What is charged to another payer (app.reprice) draws on the authorization of that one. Definer: nobody else writes authorizations.';
+  'What is charged to another payer (app.reprice) draws on the authorization of that one, and what comes to other units draws those. '
+  'Definer: nobody else writes authorizations.';
 create trigger keep_units_of_charge after update on public.session_charges
-  for each row when (new.kind = 'actual' and old.payer_id is distinct from new.payer_id) execute function app.keep_units_of_charge();
+  for each row when (new.kind = 'actual' and (old.payer_id, old.units) is distinct from (new.payer_id, new.units))
+  execute function app.keep_units_of_charge();
 
 -- ---------------------------------------------------------------------------------------------------------
 -- The invariant

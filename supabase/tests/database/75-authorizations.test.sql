@@ -1,6 +1,6 @@
 -- Authorizations: what may be booked, what is drawn, and who is asked.
 begin;
-select plan(64);
+select plan(65);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.payers (id, organization_id, name, requires_authorization, no_show_uses_units) values
@@ -215,6 +215,10 @@ select is(
   (select array[tests.balances('typed'), tests.balances('next payer'), it.payer_id::text, it.authorization_id::text]
     from app.billing_candidates(tests.id('north'), array[tests.id('kept')], false, null) it),
   array['0 0 8 0', '0 0 0 0', tests.id('payer')::text, tests.id('typed')::text], 'charged to another payer, it draws on the authorization of that one');
+insert into public.payer_rules (organization_id, payer_id, starts_on, daily_unit_cap)
+values (tests.id('north'), tests.id('payer'), current_date - 400, 3);
+select app.reprice(tests.id('kept'));
+select is(tests.balances('typed'), '0 0 3 0', 'charged for other units by a rule that was put right, it draws those');
 
 select throws_ok(
   'delete from public.authorization_entries where booking_id = tests.id(''one'')', '23514', null, 'an entry is not taken back');
