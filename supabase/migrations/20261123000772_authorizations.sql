@@ -242,6 +242,34 @@ end
 $$;
 comment on function app.current_draws is 'What bookings draw now.';
 
+create function app.drawing_member(team uuid)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select member.id
+    from (
+      select session.id, session.status = 'no_show' as was_missed, exists (
+          select
+          from public.session_charges charge
+          where charge.session_id = session.id and charge.kind = 'actual' and not charge.warnings @> '{team_counted_once}') as is_charged
+      from public.sessions session
+      where session.team_id = team and session.status <> 'cancelled'
+      union all
+      select hold.id, false, false
+      from public.session_holds hold
+      where hold.team_id = team and hold.status = 'held'
+    ) member
+    order by member.is_charged desc, member.was_missed, member.id
+    limit 1);
+end
+$$;
+comment on function app.drawing_member is
+  'Of a team one technician''s time is charged, and draws units: the place that does; null of what is no team.';
+
 create function app.expired_reservations(authorization_ids uuid[])
 returns uuid[]
 language plpgsql
@@ -418,9 +446,18 @@ begin
     demands := app.kept_demands(demands, bookings, given_up);
   end if;
   demands := app.fitted(array(
-    select demand
-    from unnest(demands) demand
-    where demand.authorization_id is not null or demand.is_required), given_up, true);
+    select demands[wanted.ordinality]
+    from (
+      select demand.ordinality, demand.authorization_id, demand.is_required, booking.slot_id,
+        row_number() over (partition by booking.client_id, booking.slot_id order by demand.ordinality) as place
+      from unnest(demands) with ordinality demand
+      join unnest(bookings) with ordinality booking on booking.ordinality = demand.position
+    ) wanted
+    where (wanted.authorization_id is not null or wanted.is_required)
+      -- Of a team one place draws.
+      and wanted.place = 1
+      and array_remove(array[app.drawing_member(wanted.slot_id)], null) <@ given_up
+    order by wanted.ordinality), given_up, true);
   return coalesce((
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'occurrence', demand.index,

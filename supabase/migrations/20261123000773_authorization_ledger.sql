@@ -5,6 +5,7 @@
 --   * A booking draws on the authorization that answers for its client, payer, code and local day; it stays with the one it
 --     draws on while that covers it, be it closed by now.
 --   * Booking more than there is violates a constraint. Delivering more does not: the excess is counted as overridden.
+--   * Of a team one technician's place draws, as one is charged; when it ends, another does.
 
 -- What changes of a booking: what it drew, and what it draws from now on (state null: nothing).
 create type app.unit_change as (
@@ -62,7 +63,9 @@ begin
         ids[demand.position] as booking_id, it.organization_id, it.id as authorization_id, demand.day, bookings[demand.position] as booking,
         case states[demand.position] when 'held' then 'reserved' when 'completed' then 'used' when 'no_show' then 'used' else 'scheduled' end
           as state,
-        case when it.kind = 'billable' then app.planned_units(
+        -- A slot is shared by the places of a group, of whom each draws, and by those of a team, of whom one does.
+        case when it.kind = 'billable' and ((bookings[demand.position]).slot_id = ids[demand.position]
+          or coalesce(app.drawing_member((bookings[demand.position]).slot_id) = ids[demand.position], true)) then app.planned_units(
           it.organization_id, it.client_id, (bookings[demand.position]).service_id, (bookings[demand.position]).therapist_id,
           coalesce(lower(actual[demand.position]), (bookings[demand.position]).start_time),
           coalesce(upper(actual[demand.position]), (bookings[demand.position]).end_time)) else 0 end as units
@@ -168,6 +171,31 @@ end
 $$;
 comment on function app.write_draws is 'Enters changes, and moves the balances by them.';
 
+create function app.team_mates(booking_ids uuid[])
+returns uuid[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return array(
+    with team as (
+      select session.team_id as id from public.sessions session where session.id = any (booking_ids) and session.team_id is not null
+      union
+      select hold.team_id from public.session_holds hold where hold.id = any (booking_ids) and hold.team_id is not null
+    )
+    select mate.id
+    from team
+    cross join lateral (
+      select session.id from public.sessions session where session.team_id = team.id
+      union
+      select hold.id from public.session_holds hold where hold.team_id = team.id
+    ) mate
+    where mate.id <> all (booking_ids));
+end
+$$;
+comment on function app.team_mates is 'The other places in the teams of bookings: which of them draws, may be another one by now.';
+
 create function app.follow_units(booking_ids uuid[], may_exceed uuid[], anew boolean default false)
 returns void
 language plpgsql
@@ -176,8 +204,9 @@ as $$
 declare
   -- Set by app.permit_override, for the rest of the transaction.
   reason text := nullif(current_setting('app.authorization_override', true), '');
+  mates uuid[] := app.team_mates(booking_ids);
   changes app.unit_change[] := app.unit_changes(
-    booking_ids, case when reason is null then may_exceed else booking_ids end, anew);
+    booking_ids || mates, case when reason is null then may_exceed else booking_ids end || mates, anew);
   ids uuid[];
   fits app.unit_demand[];
 begin

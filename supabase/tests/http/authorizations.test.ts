@@ -8,7 +8,8 @@ import {
 import type { HoldData, PreviewData } from "../../../src/lib/contracts.ts";
 import { authorize, balancesOf, cover, expectUnitsAreSound } from "../support/authorizations.ts";
 import { call, confirm, expectData, expectProblem, holdBody, time } from "../support/calls.ts";
-import { type Clinic, createClinic } from "../support/clinic.ts";
+import { type Clinic, createClinic, TIME_ZONE } from "../support/clinic.ts";
+import { rpc } from "../support/concurrency.ts";
 import { expectLedgerIsSound, sql } from "../support/stack.ts";
 
 let clinic: Clinic;
@@ -172,4 +173,57 @@ it("the client enters, lists, and closes an authorization, and is told what asks
   ).rejects.toMatchObject({
     problem: { code: "forbidden" },
   });
+});
+
+it("of a team one technician's place draws, as one is charged, and another does when that one ends", async () => {
+  await sql`
+    insert into public.services (organization_id, service_code, name, cpt_code, is_team)
+    values (${clinic.id}, '0373T', 'Team treatment', '0373T', true)`;
+  const authorization = await authorize(clinic, clinic.aspen, { units: 4, codes: ["0373T"] });
+  const drawn = async () => {
+    await expectUnitsAreSound();
+    return balancesOf(authorization);
+  };
+  const held = await expectData<HoldData>(
+    await call("sessions-hold", clinic.scheduler, holdBody(clinic, time(30, 16), { service_code: "0373T" })),
+    201,
+  );
+  await confirm(clinic.scheduler, held.hold_key);
+  const [first] = await sql`select id, team_id from public.sessions where organization_id = ${clinic.id}`;
+  const joined = await expectData<HoldData>(
+    await call("sessions-join", clinic.scheduler, { team_id: first?.team_id, therapist_id: clinic.theo.id }),
+    201,
+  );
+  expect(await drawn()).toEqual({ reserved: 0, scheduled: 4, used: 0, overridden: 0 });
+  await confirm(clinic.scheduler, joined.hold_key);
+  expect(await drawn()).toEqual({ reserved: 0, scheduled: 4, used: 0, overridden: 0 });
+
+  const moved = await rpc(sql, clinic.scheduler, "move_session", {
+    session_id: first?.id,
+    version: 1,
+    time_zone: TIME_ZONE,
+    ...time(31, 16),
+  });
+  expect(moved.problem).toBeUndefined();
+  expect(await drawn()).toEqual({ reserved: 0, scheduled: 4, used: 0, overridden: 0 });
+  await sql`
+    update public.sessions
+    set status = 'completed', actual_start_time = start_time, actual_end_time = end_time
+    where team_id = ${first?.team_id} and id <> ${first?.id}`;
+  expect(await drawn()).toEqual({ reserved: 0, scheduled: 0, used: 4, overridden: 0 });
+  await sql`update public.sessions set status = 'scheduled', actual_start_time = null, actual_end_time = null, corrected_at = now()
+    where team_id = ${first?.team_id}`;
+  expect(await drawn()).toEqual({ reserved: 0, scheduled: 4, used: 0, overridden: 0 });
+  await sql`update public.sessions set status = 'cancelled', cancelled_by = 'clinic' where id = ${first?.id}`;
+  expect(await drawn()).toEqual({ reserved: 0, scheduled: 4, used: 0, overridden: 0 });
+  await sql`update public.authorizations set units = 8 where id = ${authorization}`;
+  const { therapist_id: _, ...both } = holdBody(clinic, time(33, 16), { service_code: "0373T" });
+  await expectData<HoldData>(
+    await call("sessions-hold", clinic.scheduler, {
+      ...both,
+      therapist_ids: [clinic.rosa.id, clinic.theo.id],
+    }),
+    201,
+  );
+  expect(await drawn()).toEqual({ reserved: 4, scheduled: 4, used: 0, overridden: 0 });
 });
