@@ -96,7 +96,7 @@ export const claimSchema = z.strictObject({
     payer_code: spelled(80),
     filing_indicator: z.enum(["12", "16", "BL", "CH", "CI", "HM", "MB", "MC", "OF", "ZZ"]),
   }),
-  /** Who holds the policy; the client, when `patient` is null. */
+  /** Who holds the policy; the client, when `patient` is null. Of anybody else a file says name and number only. */
   subscriber: z.strictObject({ ...person, member_id: spelled(80) }),
   patient: z.strictObject({ ...person, relationship: z.enum(["spouse", "child", "other"]) }).nullable(),
   rendering_provider: z.strictObject({

@@ -100,8 +100,8 @@ function transactionOf(batch: ClaimBatch, date: string, time: string): Segment[]
         "MI",
         subscriber.member_id,
       ],
-      ...addressOf(subscriber),
-      bornOf(subscriber),
+      // Where somebody else is the patient, the guide has address and birth in the patient's loop only.
+      ...(patient ? [] : [...addressOf(subscriber), bornOf(subscriber)]),
       ["NM1", "PR", "2", payer.name, "", "", "", "", "PI", payer.payer_code],
     );
     if (patient) {

@@ -353,7 +353,7 @@ describe("a batch", () => {
     const [aspen, birch] = claims.sort((one) => (one.patient ? 1 : -1));
     expect(aspen).toMatchObject({ authorization: "A-1", subscriber: { given: "ZOE", family: "O'BRIEN" } });
     expect(birch).toMatchObject({
-      subscriber: { given: "PAT", sex: "U" },
+      subscriber: { given: "PAT" },
       patient: { relationship: "19", given: "ZOE" },
     });
     const states = await sql`select distinct status from public.billing_cases where batch_id = ${batchId}`;

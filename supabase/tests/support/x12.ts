@@ -20,7 +20,7 @@ export interface ReadClaim {
   payerNumber: string | undefined;
   diagnoses: string[];
   payer: { name: string; code: string; filing: string };
-  subscriber: ReadPerson & { member: string };
+  subscriber: Pick<ReadPerson, "family" | "given"> & Partial<ReadPerson> & { member: string };
   patient: (ReadPerson & { relationship: string }) | undefined;
   rendering: { family: string; given: string; npi: string; taxonomy: string | undefined };
   lines: ReadLine[];
@@ -40,7 +40,7 @@ type Segment = string[];
 const LOOPS = {
   header: ["ST", "BHT", "NM1*41", "PER*IC", "NM1*40"],
   billing: ["HL", "PRV*BI", "NM1*85", "N3", "N4", "REF*EI"],
-  subscriber: ["HL", "SBR", "NM1*IL", "N3", "N4", "DMG", "NM1*PR"],
+  subscriber: ["HL", "SBR", "NM1*IL", "N3?", "N4?", "DMG?", "NM1*PR"],
   patient: ["HL", "PAT", "NM1*QC", "N3", "N4", "DMG"],
   claim: ["CLM", "REF*G1?", "REF*F8?", "HI", "NM1*82", "PRV*PE?"],
   line: ["LX", "SV1", "DTP*472", "REF*6R"],
@@ -102,6 +102,8 @@ export function read837P(text: string): {
       "subscribers stand below the provider",
     );
     must((find(subscriber, "SBR")[2] === "18") !== hasPatient, "a subscriber is the patient or has one");
+    const facts = subscriber.filter(([tag = ""]) => ["N3", "N4", "DMG"].includes(tag)).length;
+    must(facts === (hasPatient ? 0 : 3), "address and birth are said of the patient, once");
     let patient: Segment[] | undefined;
     if (hasPatient) {
       patient = reader.loop("patient");
@@ -178,7 +180,7 @@ function claimOf(
     payerNumber: claim.find(([tag, kind]) => tag === "REF" && kind === "F8")?.[2],
     diagnoses: [first, ...others].map((code) => code?.[1] ?? ""),
     payer: { name: payer[3] ?? "", code: payer[9] ?? "", filing: find(subscriber, "SBR")[9] ?? "" },
-    subscriber: { ...personOf(subscriber), member: insured[9] ?? "" },
+    subscriber: { ...(patient ? nameOf(subscriber) : personOf(subscriber)), member: insured[9] ?? "" },
     patient: patient && { ...personOf(patient), relationship: find(patient, "PAT")[1] ?? "" },
     rendering: {
       family: rendering[3] ?? "",
@@ -210,12 +212,15 @@ function lineOf(line: Segment[], component: string, claimPlace: string): ReadLin
   };
 }
 
-function personOf(loop: Segment[]): ReadPerson {
+function nameOf(loop: Segment[]): Pick<ReadPerson, "family" | "given"> {
   const name = find(loop, "NM1");
+  return { family: name[3] ?? "", given: name[4] ?? "" };
+}
+
+function personOf(loop: Segment[]): ReadPerson {
   const born = find(loop, "DMG");
   return {
-    family: name[3] ?? "",
-    given: name[4] ?? "",
+    ...nameOf(loop),
     born: born[2] ?? "",
     sex: born[3] ?? "",
     address: [...find(loop, "N3").slice(1), ...find(loop, "N4").slice(1)],
