@@ -72,7 +72,7 @@ create table public.user_roles (
   constraint user_roles_organization_required check (organization_id is not null or role = 'super_admin'),
   constraint user_roles_kind_known check (kind in ('standing', 'temporary', 'break_glass')),
   constraint user_roles_temporary_has_end_and_reason
-    check (kind = 'standing' or (expires_at is not null and reason is not null)),
+    check (kind = 'standing' or (coalesce(isfinite(expires_at), false) and reason is not null)),
   constraint user_roles_reason_length check (length(reason) between 10 and 500),
   constraint user_roles_super_admin_in_organization_by_break_glass
     check ((role = 'super_admin' and organization_id is not null) = (kind = 'break_glass')),

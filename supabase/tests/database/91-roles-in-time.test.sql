@@ -1,7 +1,7 @@
 -- Roles in time: ban, revocation and expiry count in the next statement; temporary grants end by themselves; every change
 -- of who may do what is on record; nobody raises themselves.
 begin;
-select plan(52);
+select plan(53);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 select tests.create_user('noah login');
@@ -55,6 +55,7 @@ select throws_ok(
 from (values
   ('north', $$ 'therapist', 'temporary', null, now() + interval '1 day' $$, '23514', 'a temporary role needs a reason'),
   ('north', $$ 'therapist', 'temporary', 'for the summer camp', null $$, '23514', 'a temporary role needs an end'),
+  ('north', $$ 'therapist', 'temporary', 'for the summer camp', 'infinity' $$, '23514', 'and one that comes'),
   ('north', $$ 'therapist', 'temporary', 'camp', now() + interval '1 day' $$, '23514', 'a reason has at least ten characters'),
   ('north', $$ 'therapist', 'break_glass', 'for the summer camp', now() + interval '1 hour' $$, '23514', 'break-glass is for super admins'),
   ('north', $$ 'owner', 'standing', null, null $$, '23503', 'a role is one that there is'),
