@@ -3,15 +3,16 @@
 -- Promises
 --   * The past is never touched, nor what is not scheduled (in_progress, completed, no_show, cancelled).
 --   * What is edited are the series' scheduled sessions whose place in it (occurrence_start) is at `from` or later. A
---     session whose place the new occurrences name keeps it; the others take, in order, the places that are left.
+--     session whose place the new occurrences name keeps it, and one keeps its day where each is the only one of that day; the
+--     others take, in order, the places that are left.
 --     Sessions keep their id, notes and history; what stays as it is is not even updated. So extending is the same rule
 --     with a later end: what exists does not change, what is missing is booked.
 --   * A session that was moved by hand (of a rule also: made longer or shorter) keeps its own time, therapist and room: it
 --     only gets its new place in the series.
 --   * What is too many is cancelled by the clinic and leaves the series. What is missing is booked, with room and place
 --     of service as the series' other sessions have.
---   * An occurrence that was cancelled, delivered or missed is not booked again by naming the same time again: `settled`
---     names it and the series' exdates leave it out.
+--   * An occurrence that was cancelled, delivered or missed is not booked again by naming its time again, nor another time of
+--     a day that has no other: `settled` names it and the series' exdates leave that time out.
 --   * If anything of the series comes before what is edited, the series is split: its rule ends with the last
 --     occurrence that stays, and a series that continues it takes the rest, with the sessions edited.
 --   * All conflicts are found at once. A session that exists is never left behind: if its new place is blocked, the edit
@@ -27,7 +28,9 @@ create type app.series_edit as (
   last_kept timestamptz,
   time_zone text,
   occurrences app.occurrence[],
-  settled public.sessions[]
+  settled public.sessions[],
+  -- The starts of those of the occurrences that they settle.
+  left_out timestamptz[]
 );
 
 -- What becomes of one session, or of one occurrence that has none: keep, move, drop, add.
@@ -69,8 +72,8 @@ end
 $$;
 comment on function app.edited_sessions is 'The sessions of a series that an edit from some occurrence on is about.';
 
-create function app.settled_sessions(edited public.session_series, starts_from timestamptz, places timestamptz[])
-returns setof public.sessions
+create function app.settled_places(edited public.session_series, starts_from timestamptz, occurrences app.occurrence[], time_zone text)
+returns table (session public.sessions, place timestamptz)
 language plpgsql
 stable
 set search_path = ''
@@ -84,18 +87,31 @@ begin
       from line
       join public.session_series earlier
         on earlier.organization_id = edited.organization_id and earlier.id = line.continues_series_id
+    ),
+    known as (
+      select it, (it.occurrence_start at time zone settled_places.time_zone)::date as day,
+        it.id in (select open.id from app.edited_sessions(edited.id, starts_from) open) as is_edited
+      from line
+      join public.sessions it on it.organization_id = edited.organization_id and it.series_id = line.id
+      where it.occurrence_start >= starts_from
+    ),
+    of_day as (
+      select wanted.start_time, local.day, count(*) over (partition by local.day) as places
+      from unnest(occurrences) wanted
+      cross join lateral (values ((wanted.start_time at time zone settled_places.time_zone)::date)) as local (day)
     )
-    select session.*
-    from line
-    join public.sessions session
-      on session.organization_id = edited.organization_id and session.series_id = line.id
-    where session.occurrence_start >= starts_from
-      and session.occurrence_start = any (places)
-      and session.id not in (select it.id from app.edited_sessions(edited.id, starts_from) it);
+    select known.it, of_day.start_time
+    from known
+    join of_day
+      on of_day.start_time = (known.it).occurrence_start
+      or of_day.day = known.day and of_day.places = 1
+        and not exists (select from known other where other.day = known.day and other.is_edited)
+    where not known.is_edited;
 end
 $$;
-comment on function app.settled_sessions is
-  'Sessions of a series, or of those it continues, that an edit does not touch and whose occurrence it names again.';
+comment on function app.settled_places is
+  'Sessions of a series, or of those it continues, that an edit does not touch, each with the occurrence that it names again: the '
+  'same time, or the only one of a day on which the series has nothing else.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- What is asked for
@@ -199,10 +215,11 @@ begin
     from public.sessions session
     where session.organization_id = series.organization_id and session.series_id = series.id
       and session.occurrence_start < starts_from);
-  edit.settled := array(
-    select session
-    from app.settled_sessions(series, starts_from, array(select o.start_time from unnest(edit.occurrences) o)) session
-    order by session.occurrence_start, session.id);
+  select
+    coalesce(array_agg(settled.session order by (settled.session).occurrence_start, (settled.session).id), '{}'),
+    coalesce(array_agg(settled.place), '{}')
+  into edit.settled, edit.left_out
+  from app.settled_places(series, starts_from, edit.occurrences, edit.time_zone) settled;
 
   perform app.check_times(edit.occurrences);
   perform app.check_offsets(edit.occurrences, edit.time_zone);
@@ -234,21 +251,26 @@ declare
     limit 1);
 begin
   return array(
-    with place as (
-      select occurrence
+    with named as (
+      select occurrence, local.day, count(*) over (partition by local.day) = 1 as is_alone
       from unnest(edit.occurrences) occurrence
-      where not exists (
-        select from unnest(edit.settled) settled where settled.occurrence_start = occurrence.start_time)
+      cross join lateral (values ((occurrence.start_time at time zone edit.time_zone)::date)) as local (day)
+    ),
+    place as (
+      select named.* from named where (named.occurrence).start_time <> all (edit.left_out)
     ),
     edited as (
-      select session, row_number() over (partition by session.occurrence_start order by session.id) as twin
+      select session, row_number() over (partition by session.occurrence_start order by session.id) as twin, local.day,
+        count(*) over (partition by local.day) = 1 as is_alone
       from app.edited_sessions((edit.series).id, edit.starts_from) session
+      cross join lateral (values ((session.occurrence_start at time zone edit.time_zone)::date)) as local (day)
     ),
     own as (
       select edited.session, place.occurrence
       from edited
-      join place on (place.occurrence).start_time = (edited.session).occurrence_start
-      where edited.twin = 1
+      join place
+        on (place.occurrence).start_time = (edited.session).occurrence_start and edited.twin = 1
+        or place.day = edited.day and place.is_alone and edited.is_alone
     ),
     other as (
       select edited.session, row_number() over (order by (edited.session).occurrence_start, (edited.session).id) as number
@@ -305,8 +327,8 @@ begin
 end
 $$;
 comment on function app.series_steps is
-  'What becomes of each session, and which occurrences are missing. A session keeps a place that is named again; the '
-  'rest is paired in order, so that whatever is too many or missing is at the end.';
+  'What becomes of each session, and which occurrences are missing. A session keeps a place that is named again, or the only place '
+  'of a day of which it is the only one; the rest is paired in order, so that whatever is too many or missing is at the end.';
 
 create function app.slots_given_up(steps app.series_step[])
 returns uuid[]

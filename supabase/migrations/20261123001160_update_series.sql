@@ -255,7 +255,7 @@ begin
       select step from unnest(steps) step where step.kind <> 'add' or (step.occurrence).index <> all (blocked));
   end if;
   edited := app.edited_series(edit, request, array(
-    select settled.occurrence_start from unnest(edit.settled) settled
+    select unnest(edit.left_out)
     union
     select (item ->> 'start_time')::timestamptz from jsonb_array_elements(skipped) item));
 

@@ -1,6 +1,6 @@
 -- Editing a series: what public.update_series makes of its sessions, whom it lets, and what it leaves alone.
 begin;
-select plan(91);
+select plan(95);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 
@@ -205,9 +205,10 @@ select set_eq(
 select is(
   (select exdates from public.session_series where id = tests.id('lived')),
   array(select tests.at('12:00', day) at time zone 'America/New_York' from unnest(array[2, 3, 4]) day), 'and the series leaves them out');
-select tests.keep('shifted', tests.edit('lived', tests.days('13:30', array[0, 1, 2])));
+select tests.keep('shifted', tests.edit('lived', tests.days('13:30', array[0, 1, 20])));
 select is(
-  tests.sizes(tests.kept('shifted')), 'moved 2, unchanged 1, cancelled 1', 'the scheduled ones take the new places in order');
+  tests.sizes(tests.kept('shifted')), 'moved 2, unchanged 1, cancelled 1',
+  'the scheduled ones keep their days, and the others take the places that are left in order');
 select results_eq(
   $$ select start_time, end_time, occurrence_start from public.sessions where id = tests.id('lived 1') $$,
   $$ select tests.at('22:30', 1), tests.at('23:30', 1), tests.at('13:30', 1) $$,
@@ -255,6 +256,26 @@ select tests.name_row('half', (tests.kept('halved') #>> '{data,series,id}')::uui
 select is(
   tests.sizes(tests.edit('half', tests.days('03:15', array[71, 72, 73, 74]))), 'unchanged 2, added 1, settled 1',
   'which stays cancelled in the series that continues it');
+
+-- A week on which the family is away, and then another hour for all of them.
+select tests.book_series('summer', '03:15', array[90, 97, 104, 111]);
+select public.cancel_sessions(jsonb_build_object('cancelled_by', 'client', 'session_ids', jsonb_build_array(
+  (select id from public.sessions where series_id = tests.id('summer') and start_time = tests.at('03:15', 97)))));
+create temporary table planned as
+select id, start_time as was from public.sessions where series_id = tests.id('summer') and status = 'scheduled';
+select tests.keep('later', tests.edit('summer', tests.days('04:30', array[90, 97, 104, 111])));
+select is(
+  tests.sizes(tests.kept('later')), 'moved 3, settled 1', 'at another hour of its day a cancelled occurrence is not booked again either');
+select results_eq(
+  $$ select session.start_time from public.sessions session join planned using (id) order by planned.was $$,
+  $$ select tests.at('04:30', day) from unnest(array[90, 104, 111]) day $$, 'nor does a later one take its week');
+select is(
+  (select exdates from public.session_series where id = tests.id('summer')),
+  array[tests.at('04:30', 97) at time zone 'America/New_York'], 'and the series leaves the new hour out');
+select is(
+  tests.sizes(tests.edit('summer', jsonb_build_object('occurrences',
+    tests.days('04:30', array[90, 97, 104, 111]) -> 'occurrences' || (tests.days('06:30', array[97]) -> 'occurrences')))),
+  'unchanged 3, added 2', 'where a day is to have several, only the same time is the same occurrence');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Conflicts

@@ -1,5 +1,7 @@
 // What an edit of a series means, in plain TypeScript: the oracle of the property tests. It knows nothing of SQL, and of
-// the calendar only that two sessions with a therapist or a client in common must not overlap.
+// the calendar only days, and that two sessions with a therapist or a client in common must not overlap.
+
+import { TIME_ZONE } from "./clinic.ts";
 
 export interface ModelSession {
   id: string;
@@ -60,6 +62,9 @@ export type Outcome =
 const isLive = ({ status }: { status: string }) => status === "scheduled";
 const byOccurrence = (a: ModelSession, b: ModelSession) => Number(a.occurrence) - Number(b.occurrence);
 
+const days = new Intl.DateTimeFormat("sv-SE", { timeZone: TIME_ZONE });
+const dayOf = (instant: number | null) => days.format(Number(instant));
+
 type Taken = Pick<ModelSession, "start" | "end" | "therapist" | "client">;
 const collide = (a: Taken, b: Taken) =>
   a.start < b.end && b.start < a.end && (a.therapist === b.therapist || a.client === b.client);
@@ -80,21 +85,33 @@ export function modelEdit(model: Model, edit: Edit): Outcome {
     line.add(id);
     id = model.series.find((one) => one.id === id)?.continues ?? null;
   }
+  // The only one of a day is the same occurrence at whatever hour.
+  const isAloneOnItsDay = (start: number) =>
+    edit.occurrences.filter((other) => dayOf(other.start) === dayOf(start)).length === 1;
+  const affectedOn = (start: number) =>
+    affected.filter(({ occurrence }) => dayOf(occurrence) === dayOf(start));
+  const settles = ({ occurrence }: ModelSession, start: number) =>
+    occurrence === start ||
+    (dayOf(occurrence) === dayOf(start) && isAloneOnItsDay(start) && affectedOn(start).length === 0);
   const settled = model.sessions.filter(
     (session) =>
       line.has(String(session.series)) &&
       !affected.includes(session) &&
       Number(session.occurrence) >= edit.from &&
-      edit.occurrences.some(({ start }) => start === session.occurrence),
+      edit.occurrences.some(({ start }) => settles(session, start)),
   );
-  const places = edit.occurrences.filter(({ start }) =>
-    settled.every(({ occurrence }) => occurrence !== start),
-  );
+  const places = edit.occurrences.filter(({ start }) => !settled.some((session) => settles(session, start)));
 
-  // Who has a place that is named again keeps it; the others take the places that are left, in order.
+  // Who has a place that is named again keeps it, or the day; the others take the places that are left, in order.
   const placeOf = new Map<ModelSession, (typeof places)[number]>();
   for (const session of affected) {
-    const place = places.find(({ start }) => start === session.occurrence);
+    const place = places.find(
+      ({ start }) =>
+        start === session.occurrence ||
+        (dayOf(session.occurrence) === dayOf(start) &&
+          isAloneOnItsDay(start) &&
+          affectedOn(start).length === 1),
+    );
     if (place) placeOf.set(session, place);
   }
   const taken = new Set(placeOf.values());
