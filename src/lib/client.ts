@@ -41,7 +41,7 @@ export type HoldCancelRequest = { holdKey: string } & Pick<Camel<CancelRequest>,
 
 type CancelledBy = NonNullable<Camel<CancelRequest>["cancelledBy"]>;
 
-/** Sessions to cancel: by id, or those of a series that start at `from` or later. */
+/** Sessions to cancel: by id, or those of a series whose `occurrenceStart` is at `from` or later. */
 export type SessionsCancelRequest = { cancelledBy: CancelledBy; reason?: string } & (
   | { sessionIds: string[] }
   | { seriesId: string; from: Date | string }

@@ -158,7 +158,10 @@ export const confirmRequestSchema = together(
       : [],
 );
 
-/** `POST sessions-cancel`. What to cancel is named by exactly one of a hold key, session ids, or a series from a time. */
+/**
+ * `POST sessions-cancel`. What to cancel is named by exactly one of a hold key, session ids, or a series from one of its
+ * occurrences on (`occurrence_start`).
+ */
 export const cancelRequestSchema = together(
   z.strictObject({
     hold_key: guid.optional(),

@@ -417,7 +417,10 @@ begin
       from public.sessions session
       where session.organization_id = organization
         and session.series_id = (request ->> 'series_id')::uuid
-        and session.start_time >= (request ->> 'from')::timestamptz);
+        -- By its place in the series, as an edit goes: this and following, wherever one of them was moved to. But what was
+        -- moved ahead and has begun is past.
+        and session.occurrence_start >= (request ->> 'from')::timestamptz
+        and session.start_time >= least((request ->> 'from')::timestamptz, clock_timestamp()));
   else
     wanted := array(select distinct id::uuid from jsonb_array_elements_text(request -> 'session_ids') id);
   end if;

@@ -1,6 +1,6 @@
 -- Cancelling: holds by key, sessions by id, a series from a moment on; idempotent, and it says what it found.
 begin;
-select plan(37);
+select plan(39);
 
 select tests.create_clinic('north'), tests.create_clinic('south'), tests.create_clinic('west');
 insert into public.user_roles (organization_id, user_id, role) values (tests.id('south'), tests.id('north rosa login'), 'therapist');
@@ -125,6 +125,22 @@ select is(
   tests.cancel(jsonb_build_object('series_id', tests.kept('series'), 'from', moment)) #>> '{problem,code}', 'not_found', 'a colleague is not told until when it goes')
 from unnest(array[tests.at('16:00'), tests.at('20:00')]) moment;
 select tests.authenticate_as(tests.id('north rosa login'));
+
+-- The first was moved behind the second, and the third before it: this and following are places in the series.
+select tests.keep('moved', public.hold_sessions(tests.hold_request('north', array['01:00', '02:00', '03:00', '04:00'])) #> '{data,hold_key}');
+select public.confirm_sessions(jsonb_build_object('hold_key', tests.kept('moved')));
+select public.move_session(tests.occurrence(tests.at(given.clock), tests.at(given.clock) + interval '1 hour')
+  || jsonb_build_object('session_id', session.id, 'version', session.version, 'time_zone', 'America/New_York'))
+from (values ('01:00', '06:00'), ('03:00', '00:00')) given (place, clock)
+join public.sessions session
+  on session.series_id = (tests.kept('moved') #>> '{}')::uuid and session.occurrence_start = tests.at(given.place);
+select is(
+  jsonb_array_length(tests.cancel(jsonb_build_object('series_id', tests.kept('moved'), 'from', tests.at('03:00'))) #> '{data,cancelled}'), 2,
+  'a series is cancelled from one of its occurrences on');
+select results_eq(
+  $$ select occurrence_start, status from public.sessions where series_id = (tests.kept('moved') #>> '{}')::uuid order by occurrence_start $$,
+  $$ values (tests.at('01:00'), 'scheduled'), (tests.at('02:00'), 'scheduled'), (tests.at('03:00'), 'cancelled'), (tests.at('04:00'), 'cancelled') $$,
+  'wherever they were moved to');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Requests that say too little or too much: a problem each, never a constraint's message with the row in it
