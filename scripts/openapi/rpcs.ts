@@ -19,6 +19,8 @@ import {
   noShowCandidatesRequestSchema,
   noShowCandidatesSchema,
   noShowRequestSchema,
+  placedSessionSchema,
+  setPlaceOfServiceRequestSchema,
   startRequestSchema,
 } from "../../src/lib/attendance.ts";
 import {
@@ -243,6 +245,11 @@ export const RPCS: Readonly<Record<string, Rpc>> = {
     data: savedWebhookEndpointSchema,
   },
   settle_case: { docs: "billing.md", request: settleCaseRequestSchema, data: billingCasesSchema },
+  set_place_of_service: {
+    docs: "attendance.md",
+    request: setPlaceOfServiceRequestSchema,
+    data: placedSessionSchema,
+  },
   sign_consent: { docs: "consents.md", request: signConsentRequestSchema, data: signedConsentSchema },
   start_session: { docs: "attendance.md", request: startRequestSchema, data: markedDataSchema },
   supervision_months: { docs: "reports.md", request: supervisionRequestSchema, data: supervisionPageSchema },

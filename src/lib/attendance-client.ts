@@ -13,6 +13,8 @@ import {
   type noShowCandidatesRequestSchema,
   noShowCandidatesSchema,
   type noShowRequestSchema,
+  placedSessionSchema,
+  type setPlaceOfServiceRequestSchema,
   type startRequestSchema,
 } from "./attendance.ts";
 import type { CallOptions } from "./call.ts";
@@ -33,7 +35,11 @@ export type AttendanceCorrection = Camel<z.input<typeof correctRequestSchema>>;
 export type NoShowCandidatesRequest = Camel<z.input<typeof noShowCandidatesRequestSchema>>;
 /** Which organization's, of which time, which page. */
 export type EvvRecordsRequest = Camel<z.input<typeof evvRecordsRequestSchema>>;
+/** Which session takes place where. */
+export type PlaceOfServiceRequest = Camel<z.input<typeof setPlaceOfServiceRequestSchema>>;
 
+/** The session, as it is now. */
+export type PlacedSession = Camel<z.output<typeof placedSessionSchema>>;
 /** The sessions that were marked, as they are now. */
 export type MarkedSessions = Camel<z.output<typeof markedDataSchema>>;
 /** Sessions that should have begun. Page on with `after: next`. */
@@ -125,4 +131,21 @@ export async function evvRecords(
   options: CallOptions = {},
 ): Promise<EvvPage> {
   return fromWire(await callRpc(supabase, "evv_records", toWire(request), evvPageSchema, options));
+}
+
+/**
+ * Says where a session takes place, or took place while it is on no claim: what whoever booked it left open, as a family does
+ * that accepts an offer, or what has changed since. For who may book it.
+ *
+ * @throws HoldfastError `not_found`, `stale_version` with the current `version`, `session_billed`, `validation_failed`
+ *   (`placeOfService` `unknown`; `sessionId` `not_open`: it is cancelled or was missed); and what every call may meet.
+ */
+export async function setPlaceOfService(
+  supabase: SupabaseClient,
+  request: PlaceOfServiceRequest,
+  options: CallOptions = {},
+): Promise<PlacedSession> {
+  return fromWire(
+    await callRpc(supabase, "set_place_of_service", toWire(request), placedSessionSchema, options),
+  );
 }

@@ -1,10 +1,21 @@
 /**
  * Attendance on the wire: what the RPCs `start_session`, `complete_session`, `mark_no_show`, `correct_attendance`,
- * `list_no_show_candidates` and `evv_records` take and answer. They are called over REST, with no function between.
+ * `list_no_show_candidates`, `evv_records` and `set_place_of_service` take and answer. They are called over REST, with no
+ * function between.
  */
 import { z } from "zod";
 import { sessionSchema } from "./contracts.ts";
-import { type Fields, guid, type Issue, instant, notAllowed, required, text, together } from "./fields.ts";
+import {
+  type Fields,
+  guid,
+  type Issue,
+  instant,
+  notAllowed,
+  placeOfService,
+  required,
+  text,
+  together,
+} from "./fields.ts";
 
 const DAY_MS = 86_400_000;
 // What the caller last saw: a session that has changed since is not marked.
@@ -120,6 +131,16 @@ export const evvRecordsRequestSchema = z.strictObject({
   after: guid.optional(),
   limit,
 });
+
+/** `set_place_of_service`: where a session takes place, or took place while it is on no claim. */
+export const setPlaceOfServiceRequestSchema = z.strictObject({
+  session_id: guid,
+  version: version.optional(),
+  place_of_service: placeOfService,
+});
+
+/** The session, as it is now. */
+export const placedSessionSchema = z.object({ session: sessionSchema });
 
 /** A session with what took place of it. `attendance` is null while it is open. */
 export const markedSessionSchema = sessionSchema.extend({

@@ -1885,6 +1885,9 @@ isOneToOne: false
 "set_availability":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },
+"set_place_of_service":
+{ Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
+                           },
 "settle_case":
 { Args: { "idempotency_key"?: string,"request": Json }; Returns: Json
                            },

@@ -34,8 +34,11 @@ export {
   type NoShowCandidates,
   type NoShowCandidatesRequest,
   type NoShowRequest,
+  type PlacedSession,
+  type PlaceOfServiceRequest,
   type SessionCompletion,
   type SessionStart,
+  setPlaceOfService,
   startSession,
   type VisitLocation,
 } from "./attendance-client.ts";

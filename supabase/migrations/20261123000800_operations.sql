@@ -57,7 +57,7 @@ begin
   case
     when operation in ('hold_sessions', 'preview_sessions', 'find_open_times', 'join_slot') then return 'session_holds';
     when operation in (
-      'confirm_sessions', 'cancel_sessions', 'move_session', 'swap_sessions', 'substitute_therapist', 'move_group',
+      'confirm_sessions', 'cancel_sessions', 'move_session', 'swap_sessions', 'substitute_therapist', 'move_group', 'set_place_of_service',
       'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates',
       'read_attendance', 'read_cancellations', 'read_utilization', 'read_missing_notes', 'supervision_months') then return 'sessions';
     when operation = 'evv_records' then return 'attendance_marks';

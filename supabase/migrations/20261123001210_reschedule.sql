@@ -5,6 +5,7 @@
 --   * Nothing that moves stands in its own way; whatever stays does, holds of the same slot included.
 --   * Who decides by what has changed since is told so (stale_version), and nothing is written.
 --   * A group moves with all its members, a team's time with all of its; what has ended stays where it was.
+--   * Where a session takes place is said until a claim says it: who accepts an offer does not know, and plans change.
 
 create type app.session_change as (
   session public.sessions,
@@ -406,3 +407,58 @@ end
 $$;
 comment on function app.swap_sessions is
   'Two sessions exchange times and rooms, or therapists. Answers the data of the HTTP contract.';
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Place of service
+-- ---------------------------------------------------------------------------------------------------------
+
+create function app.find_session_to_place(organization uuid, request jsonb)
+returns public.sessions
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  session public.sessions;
+begin
+  select it.* into session
+  from public.sessions it
+  where it.organization_id = organization and it.id = (request ->> 'session_id')::uuid;
+  if session.id is null or not app.may_book(organization, session.therapist_id) then
+    perform app.refuse('not_found', 'There is no such session.');
+  elsif session.version <> (request ->> 'version')::integer then
+    perform app.refuse('stale_version', 'The session has changed since.',
+      jsonb_build_object('version', session.version, 'reason', 'session_id'));
+  elsif session.status in ('cancelled', 'no_show') then
+    perform app.refuse_field('session_id', 'not_open', 'It does not take place.');
+  end if;
+  return session;
+end
+$$;
+comment on function app.find_session_to_place is
+  'A session that the caller may book and that takes place or took place, as the caller last saw it; or a refusal.';
+
+create function app.set_place_of_service(organization uuid, request jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  place text := request ->> 'place_of_service';
+  session public.sessions;
+begin
+  perform app.require_fields(request, 'session_id', 'place_of_service');
+  if not exists (select from public.places_of_service known where known.code = place) then
+    perform app.refuse_field('place_of_service', 'unknown', 'Not a place that claims know.');
+  end if;
+  session := app.find_session_to_place(organization, request);
+  perform app.lock_sessions(organization, array[session.id]);
+  session := app.find_session_to_place(organization, request);
+  update public.sessions it
+  set place_of_service = place
+  where it.organization_id = organization and it.id = session.id and it.place_of_service is distinct from place;
+  return jsonb_build_object('session', app.sessions_json(organization, array[session.id]) -> 0);
+end
+$$;
+comment on function app.set_place_of_service is
+  'Says where a session takes place, or took place while it is on no claim. Answers the data of the contract.';

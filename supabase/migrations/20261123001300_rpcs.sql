@@ -95,6 +95,7 @@ begin
         when 'move_session' then data := app.move_session(organization, request);
         when 'swap_sessions' then data := app.swap_sessions(organization, request);
         when 'substitute_therapist' then data := app.substitute_therapist(organization, request);
+        when 'set_place_of_service' then data := app.set_place_of_service(organization, request);
         when 'update_series' then data := app.update_series(organization, request);
         when 'set_availability' then data := app.set_availability(organization, request);
         when 'add_exception' then data := app.add_exception(organization, request);

@@ -1,4 +1,4 @@
--- Attendance: the RPCs that apps call. They go over REST, with no Edge Function between: nothing here needs a secret, a library
+-- Attendance: the RPCs that apps call, where a session takes place among them. They go over REST, with no Edge Function between: nothing here needs a secret, a library
 -- or an encrypted body.
 
 create function public.start_session(request jsonb, idempotency_key text default null)
@@ -67,11 +67,24 @@ $$;
 comment on function public.evv_records is
   'The six elements of electronic visit verification of each visit, and which are missing; on record. Answers {data, replayed} or {problem}.';
 
+create function public.set_place_of_service(request jsonb, idempotency_key text default null)
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select app.run_operation('set_place_of_service', request, idempotency_key)
+$$;
+comment on function public.set_place_of_service is
+  'Says where a session takes place, {session_id, version, place_of_service}, while it is on no claim; for who may book it. Answers '
+  '{data, replayed} or {problem}.';
+
 grant execute on function
   public.start_session,
   public.complete_session,
   public.mark_no_show,
   public.correct_attendance,
   public.list_no_show_candidates,
-  public.evv_records
+  public.evv_records,
+  public.set_place_of_service
 to authenticated;

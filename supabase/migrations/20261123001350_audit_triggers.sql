@@ -97,6 +97,7 @@ select audit.add_event_types($$ {
   "rpc.save_client": "A call was refused.",
   "rpc.save_coverage": "A call was refused.",
   "rpc.set_availability": "A call was refused.",
+  "rpc.set_place_of_service": "A call was refused.",
   "rpc.sign_consent": "A call was refused.",
   "rpc.start_session": "A call was refused.",
   "rpc.substitute_therapist": "A call was refused.",

@@ -168,6 +168,7 @@ select set_eq(
     'sign_consent', 'terminate_consent', 'read_consents',
     'request_document', 'finish_document', 'find_documents', 'read_document', 'delete_document',
     'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
+    'set_place_of_service',
     'client_access_report', 'read_access_alerts', 'acknowledge_alert',
     'read_clients', 'read_texts', 'save_client', 'save_coverage',
     'save_authorization', 'close_authorization', 'read_authorizations', 'read_authorization_alerts',

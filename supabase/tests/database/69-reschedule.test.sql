@@ -1,6 +1,6 @@
 -- Rescheduling: sessions move, change places, or go to a substitute; whole or not at all.
 begin;
-select plan(77);
+select plan(88);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.services (id, organization_id, service_code, name, cpt_code, is_team) values
@@ -306,6 +306,39 @@ insert into public.buffer_rules (organization_id, therapist_id, minutes_before) 
 select tests.authenticate_as(tests.id('north scheduler login'));
 select is(tests.said(tests.substitute(14)), 'room_conflict buffer', 'a substitute''s buffer does not meet that of a technician who stays in the team');
 
+-- ---------------------------------------------------------------------------------------------------------
+-- Where a session takes place
+-- ---------------------------------------------------------------------------------------------------------
+
+select tests.clear_authentication();
+create function tests.place_at(label text, place text, changes jsonb default '{}') returns text language sql set search_path = '' as $$
+  select tests.said(answer) || coalesce(answer #>> '{data,session,place_of_service}', '')
+  from public.set_place_of_service(pg_catalog.jsonb_build_object('session_id', tests.id(label), 'place_of_service', place) || changes) answer
+$$;
+grant execute on function tests.place_at to authenticated;
+select tests.add_session('placeless', 'north', '20:00', '{"day": 15}'),
+  tests.add_session('given up', 'north', '22:00', '{"day": 15, "status": "cancelled", "cancelled_by": "client"}');
+select tests.authenticate_as(tests.id('north ' || given.login || ' login')), is(
+  tests.place_at(given.label, given.place, given.changes), given.outcome, given.name)
+from (values
+  ('theo', 'placeless', '12', '{}'::jsonb, 'not_found', 'a colleague does not say where a session takes place'),
+  ('rosa', 'placeless', '12', '{}', '12', 'who delivers it does'),
+  ('scheduler', 'placeless', '03', '{"version": 1}', 'stale_version session_id 2', 'who has not seen that is told'),
+  ('scheduler', 'placeless', '03', '{"version": 2}', '03', 'and who has says otherwise'),
+  ('scheduler', 'placeless', '03', '{"version": 3}', '03', 'or the same'),
+  ('scheduler', 'placeless', '00', '{}', 'validation_failed place_of_service unknown', 'a place that claims do not know is refused'),
+  ('scheduler', 'placeless', null, '{}', 'validation_failed place_of_service required', 'and so is none'),
+  ('scheduler', 'given up', '12', '{}', 'validation_failed session_id not_open', 'what is cancelled takes place nowhere')
+) given (login, label, place, changes, outcome, name);
+select tests.clear_authentication();
+select results_eq(
+  $$ select place_of_service, version from public.sessions where id = tests.id('placeless') $$, $$ values ('03', 3) $$,
+  'saying the same again writes nothing');
+select is(
+  (select place_of_service from public.session_charges where session_id = tests.id('placeless')), '03', 'its charge follows');
+select results_eq(
+  $$ select details #>> '{after,place_of_service}', actor_id from audit.events where row_id = tests.id('placeless') and action = 'row.updated' order by id $$,
+  $$ values ('12', tests.id('north rosa login')), ('03', tests.id('north scheduler login')) $$, 'and it is on record who said what');
 select tests.clear_authentication();
 select is_empty('select * from app.ledger_faults()', 'the ledger, the holds and the sessions agree');
 

@@ -568,6 +568,7 @@ begin
       'range_start', access.at(80), 'range_end', access.at(90), 'time_zone', 'UTC')
     when 'join_slot' then pg_catalog.jsonb_build_object('group_id', access.id(me || ' group'), 'client_id', access.id(client))
     when 'move_session' then access.time(44) || pg_catalog.jsonb_build_object('session_id', access.id(me || ' moved'), 'version', 1)
+    when 'set_place_of_service' then pg_catalog.jsonb_build_object('session_id', access.id(me || ' moved'), 'place_of_service', '12')
     when 'start_session' then pg_catalog.jsonb_build_object(
       'session_id', access.id(marked || ' to start'), 'version', 1, 'actual_start_time', access.at(-1434))
     when 'complete_session' then pg_catalog.jsonb_build_object(
@@ -636,6 +637,7 @@ begin
     'cancel_exception', 'join_waitlist', 'leave_waitlist', 'answer_offer',
     'request_document', 'find_documents', 'finish_document', 'read_document', 'delete_document',
     'start_session', 'complete_session', 'mark_no_show', 'correct_attendance', 'list_no_show_candidates', 'evv_records',
+    'set_place_of_service',
     'prepare_note', 'save_note', 'read_note', 'sign_note', 'cosign_note', 'release_summary', 'report_unreadable_note', 'destroy_client_key', 'override_mue')
   then
     return pg_catalog.jsonb_build_object('request', access.request(of_world, rpc, scope));

@@ -1,9 +1,16 @@
 // What becomes of claims when something about them changes: a policy's number, or the mind of who took one back.
 
 import { expect, it } from "vitest";
+import { setPlaceOfService } from "../../../src/lib/attendance-client.ts";
 import { attachSessions, createBillingBatch, rebillCase, voidCase } from "../../../src/lib/billing-client.ts";
 import { exportBatchCsv } from "../../../src/lib/claims-export.ts";
-import { createBillingClinic, deliver, expectBillingIsSound, refusal } from "../support/billing.ts";
+import {
+  createBillingClinic,
+  deliver,
+  expectBillingIsSound,
+  refusal,
+  versionOf,
+} from "../support/billing.ts";
 import { sql } from "../support/stack.ts";
 
 it("a claim that takes back is not itself taken back, unsent, once its sessions are billed anew", async () => {
@@ -142,5 +149,26 @@ it("what was sent to the wrong payer is taken back there, not replaced at the ri
   // The number that the wrong payer knows the client by is still in the coverage that was cut short.
   expect(await send(reversal.caseId)).toContain(`,M${clinic.aspen.slice(0, 8).toUpperCase()},`);
   expect(await send(anew?.caseId as string)).toContain(",OTHERNUMBER,");
+  await expectBillingIsSound(clinic);
+});
+
+it("a session without a place of service is billed once whoever may book it says where it took place", async () => {
+  const clinic = await createBillingClinic();
+  const app = (await clinic.scheduler.client()) as never;
+  const sessionId = await deliver(clinic, { place: null });
+  const sessionIds = [sessionId];
+  expect(await refusal(attachSessions(app, { sessionIds }))).toEqual([
+    `sessions.${sessionId} no_place_of_service`,
+  ]);
+  const seen = await versionOf(sessionId);
+  const { session } = await setPlaceOfService(app, { sessionId, version: seen, placeOfService: "12" });
+  expect(session).toMatchObject({ id: sessionId, placeOfService: "12", version: seen + 1 });
+  expect(await refusal(setPlaceOfService(app, { sessionId, version: seen, placeOfService: "03" }))).toBe(
+    "stale_version",
+  );
+  const [claim] = await attachSessions(app, { sessionIds });
+  expect(claim).toMatchObject({ sessionIds });
+  // A claim says it by now.
+  expect(await refusal(setPlaceOfService(app, { sessionId, placeOfService: "03" }))).toBe("session_billed");
   await expectBillingIsSound(clinic);
 });

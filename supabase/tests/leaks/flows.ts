@@ -248,6 +248,7 @@ async function visits(clinic: NotesClinic): Promise<void> {
   const [done, missed] = [await bookPast(clinic, 9), await bookPast(clinic, 11)];
   await askRpc("list_no_show_candidates", scheduler, { organization_id: clinic.id });
   await askRpc("start_session", rosa.user, { session_id: done, actual_start_time: past(9), location });
+  await askRpc("set_place_of_service", scheduler, { session_id: done, place_of_service: "12" });
   const { sessions } = await askRpc("complete_session", rosa.user, {
     session_id: done,
     actual_end_time: past(10),
