@@ -2,7 +2,7 @@
 --
 -- Promises
 --   * What is offered, an immediate hold accepts: both stand on the same algebra (app.bookable_time) and the same rules
---     about who may be booked.
+--     about who may be booked and what is authorized.
 --   * Starts lie on a grid of the wall clock of the zone asked for, across changes of the clock.
 
 create function app.starts_on_grid(open_time tstzmultirange, length interval, step interval, time_zone text)
@@ -65,7 +65,44 @@ end
 $$;
 comment on function app.assigned_time is 'When, within a range, the therapist is on the client''s care team, by the days of the organization''s zone.';
 
-create function app.open_starts(booking app.booking, within tstzrange, step interval, time_zone text, preferred_only boolean)
+create function app.authorized_time(booking app.booking, within tstzrange)
+returns tstzmultirange
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  zone text := (select clinic.time_zone from public.organizations clinic where clinic.id = booking.organization_id);
+  length interval := booking.end_time - booking.start_time;
+  authorized tstzmultirange := '{}';
+  day date;
+begin
+  -- Of whom nobody covers, nobody asks.
+  if not exists (
+    select
+    from public.client_coverages coverage
+    where coverage.organization_id = booking.organization_id and coverage.client_id = booking.client_id)
+  then
+    return tstzmultirange(within);
+  end if;
+  -- Units are found by the day, whatever its hour.
+  for day in select app.local_dates(within, zone) loop
+    booking.start_time := app.local_to_instant(day::timestamp, zone);
+    booking.end_time := booking.start_time + length;
+    if app.unit_conflicts(array[booking]) = '[]' then
+      authorized := authorized
+        + tstzmultirange(tstzrange(booking.start_time, app.local_to_instant((day + 1)::timestamp, zone)) * within);
+    end if;
+  end loop;
+  return authorized;
+end
+$$;
+comment on function app.authorized_time is
+  'When, within a range, a session like the booking would find its authorized units, or needs none.';
+
+create function app.open_starts(
+  booking app.booking, within tstzrange, authorized tstzmultirange, step interval, time_zone text, preferred_only boolean
+)
 returns timestamptz[]
 language plpgsql
 stable
@@ -73,9 +110,10 @@ set search_path = ''
 as $$
 declare
   length interval := booking.end_time - booking.start_time;
-  -- The start must be one that can be booked: as app.check_times has it, and on a day of the care team. A session may end after it.
+  -- The start must be one that can be booked: as app.check_times has it, and on an authorized day of the care team. A session may end
+  -- after it.
   startable tstzmultirange := app.assigned_time(booking.organization_id, booking.therapist_id, booking.client_id, within)
-    * tstzmultirange(tstzrange(clock_timestamp() + interval '1 minute', clock_timestamp() + interval '10 years'));
+    * authorized * tstzmultirange(tstzrange(clock_timestamp() + interval '1 minute', clock_timestamp() + interval '10 years'));
   open_time tstzmultirange;
 begin
   if isempty(startable) then
@@ -188,6 +226,7 @@ declare
   length interval := make_interval(mins => (request ->> 'duration_minutes')::integer);
   within tstzrange;
   service public.services;
+  authorized tstzmultirange;
   found jsonb;
 begin
   perform app.check_search(request);
@@ -199,12 +238,15 @@ begin
     perform app.refuse_field('client_id', 'archived', 'This client is archived.');
   end if;
 
+  -- The same whoever delivers it.
+  authorized := app.authorized_time(
+    app.booking_for(0, organization, null, client, room, service, client, lower(within), lower(within) + length), within);
   -- An array turned to jsonb whole: jsonb_agg of as many times is fifteen times slower.
   found := to_jsonb(array(
     select jsonb_build_object('therapist_id', therapist, 'start_times', to_jsonb(app.open_starts(
       app.booking_for(
         0, organization, therapist, client, room, service, therapist, lower(within), lower(within) + length),
-      within, step, zone, preferred_only)))
+      within, authorized, step, zone, preferred_only)))
     from unnest(app.searched_therapists(organization, request, service, within)) with ordinality as searched (therapist, position)
     order by position));
   return jsonb_build_object(

@@ -1,6 +1,6 @@
 -- Authorizations: what may be booked, what is drawn, and who is asked.
 begin;
-select plan(65);
+select plan(69);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.payers (id, organization_id, name, requires_authorization, no_show_uses_units) values
@@ -128,6 +128,18 @@ select is(tests.save('main', jsonb_build_object('authorization_id', tests.id('ma
 select is(tests.save('main', jsonb_build_object('authorization_id', tests.id('main'), 'weekly_units', 3)), 'validation_failed weekly_units below_taken', 'nor a week');
 select is(tests.save('main', jsonb_build_object('authorization_id', tests.id('main'), 'units', 8, 'weekly_units', 6, 'low_balance_percent', 25)), '4', 'but smaller, and with a cap');
 select is(tests.book('two', '21:00', 1), 'authorization_exhausted week', 'the cap of the week is kept');
+create function tests.days_offered(client text, length integer) returns integer[] language sql set search_path = '' as $$
+  select coalesce(pg_catalog.array_agg(distinct (start::timestamptz at time zone 'America/New_York')::date - (current_date + 30 + monday)), '{}')
+  from (values ((8 - extract(isodow from current_date + 30)::integer) % 7)) week (monday)
+  cross join lateral pg_catalog.jsonb_array_elements_text(tests.call_as('north scheduler login', 'find_open_times', pg_catalog.jsonb_build_object(
+    'client_id', tests.id(client), 'therapist_ids', pg_catalog.jsonb_build_array(tests.id('north rosa')), 'service_code', '97153',
+    'duration_minutes', length, 'step_minutes', 60, 'time_zone', 'America/New_York',
+    'range_start', tests.at('00:00', monday - 2), 'range_end', tests.at('00:00', monday + 9))) #> '{data,therapists,0,start_times}') start
+$$;
+select is(tests.days_offered('north aspen', 60), '{-2,-1,7,8}', 'and no time of that week is offered');
+select is(tests.days_offered('north aspen', 30), '{-2,-1,0,1,2,3,4,5,6,7,8}', 'but for what its last units suffice');
+select is(tests.days_offered('north aspen', 90), '{}', 'nor is one that takes more than is left');
+select is(tests.days_offered('north birch', 60), '{}', 'nor where the payer asks for what nobody entered');
 
 -- Overriding
 
