@@ -76,7 +76,7 @@ begin
   loop
     -- Offsets of all zones of today are whole quarters of an hour, so quarters of the clock are quarters of the epoch.
     select min(candidate.start_time) into first_start
-    from unnest(app.bookable_time(booking, part)) piece
+    from unnest(app.bookable_time(booking, part) * app.authorized_time(booking, part)) piece
     cross join lateral (
       select date_bin('15 minutes', lower(piece) + interval '15 minutes' - interval '1 microsecond', 'epoch')
       union all
@@ -92,7 +92,7 @@ end
 $$;
 comment on function app.first_start is
   'Where in open time the session that an entry waits for could start first: when the client wants to come, the '
-  'therapist is on its care team, and nothing is in the way; on a quarter of an hour or where freed time starts. Not in '
+  'therapist is on its care team, units are authorized, and nothing is in the way; on a quarter of an hour or where freed time starts. Not in '
   'what the client gave back itself: sessions it cancelled, offers it refused or let expire. Null when nowhere.';
 
 create function app.take_entry(organization uuid, entry_id uuid, client uuid)
@@ -225,7 +225,6 @@ begin
     booking := app.booking_for(
       0, organization, therapist, entry.client_id, null, plan.service, booking.slot_id,
       first_start, first_start + make_interval(mins => entry.duration_minutes));
-    continue when app.unit_conflicts(array[booking]) <> '[]';
     perform app.write_offer(
       plan, booking, least(clock_timestamp() + make_interval(mins => offer_minutes), first_start), entry.id);
     open_time := open_time - tstzmultirange(tstzrange(booking.start_time, booking.end_time));

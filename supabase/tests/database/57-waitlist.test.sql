@@ -1,6 +1,6 @@
 -- The waitlist: who may join, what is refused, whom freed time is offered to, how an offer passes on, and who sees it.
 begin;
-select plan(92);
+select plan(93);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 select tests.create_user('family'), tests.create_user('other family');
@@ -340,6 +340,21 @@ select is(tests.free('17:00'), array['north birch 15:00', 'north aspen 17:00'], 
 select tests.start_over(), tests.wait('north aspen'), tests.wait('north birch');
 update public.clients set status = 'archived' where id = tests.id('north aspen');
 select is(tests.free('18:00'), array['north birch 18:00'], 'an archived client is passed over');
+
+-- Two times come free, and only the later is on a day that the payer authorized.
+select tests.start_over(), tests.free('04:00'), tests.free('05:00', '{"day": 7}');
+insert into public.payers (id, organization_id, name, requires_authorization) values (tests.id('payer'), tests.id('north'), 'Payer', true);
+insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
+values (tests.id('north'), tests.id('north birch'), tests.id('payer'), current_date - 30);
+select tests.authenticate_as(tests.id('north scheduler login'));
+select public.save_authorization(jsonb_build_object(
+  'client_id', tests.id('north birch'), 'payer_id', tests.id('payer'), 'authorization_number', 'A-1', 'cpt_codes', '{97153}'::text[],
+  'starts_on', current_date + 37, 'ends_on', current_date + 100, 'units', 100)) ? 'data';
+select tests.clear_authentication();
+select tests.wait('north birch');
+select app.sweep_waitlist(only_organization => tests.id('north'));
+select is(tests.offers(), array['north birch 05:00'], 'who lacks units for one time is offered the next');
+update public.client_coverages set ends_on = current_date - 20 where client_id = tests.id('north birch');
 
 -- A session that begins within the two hours of an offer.
 select tests.start_over(), tests.wait('north birch');
