@@ -144,7 +144,7 @@ class Feed {
       this.tell("resync");
       return;
     }
-    this.forEach(({ onChange }) => onChange(fromWire(change.data)));
+    this.toAll(({ onChange }) => onChange(fromWire(change.data)));
   }
 
   private judge(reason: string): void {
@@ -185,11 +185,11 @@ class Feed {
   }
 
   private tell(status: ChangeStatus, error?: HoldfastError): void {
-    this.forEach(({ onStatus }) => onStatus?.(status, error));
+    this.toAll(({ onStatus }) => onStatus?.(status, error));
   }
 
   /** Though one of them throws, the others hear; then the first error goes on. */
-  private forEach(tell: (listener: Listener) => void): void {
+  private toAll(tell: (listener: Listener) => void): void {
     const errors: unknown[] = [];
     for (const listener of this.listeners) {
       try {

@@ -39,7 +39,7 @@ export interface Message {
 const TIMEOUT_MS = 15_000;
 const LONGEST_HEAD = 16_384;
 // What may come before the answer, asked for or not (RFC 9110 §15.2).
-const INTERIM = /^(HTTP\/1\.[01] 1\d\d[ \r][^]*?\r\n\r\n)+/;
+const INTERIM = /^(HTTP\/1\.[01] 1\d\d[ \r][\s\S]*?\r\n\r\n)+/;
 
 /** Sends the message once. Never throws. */
 export async function postMessage(message: Message): Promise<Answer> {
