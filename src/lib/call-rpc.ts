@@ -3,6 +3,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import type { CallOptions } from "./call.ts";
 import { HoldfastError, toAppProblem, unreadable } from "./errors.ts";
+import { withLiveToken } from "./live-token.ts";
 import { type Problem, problemFromRefusal, type Refusal, toProblem } from "./problems.ts";
 import { type RetryOptions, withRetries } from "./retry.ts";
 
@@ -37,11 +38,12 @@ export function callNamed<Data extends z.ZodType>(
   data: Data,
   retries: RetryOptions,
 ): Promise<z.output<Data>> {
-  return withRetries(async () => {
+  const attempt = async () => {
     const parsed = answerSchema.safeParse(await ask(supabase, name, named, retries.signal));
     if (parsed.success && "problem" in parsed.data) throw refused(parsed.data.problem);
     return readable(data, parsed.success && "data" in parsed.data ? parsed.data.data : undefined);
-  }, retries);
+  };
+  return withRetries(() => withLiveToken(supabase, attempt), retries);
 }
 
 /** Reads the rows that an RPC gives. */
@@ -52,7 +54,8 @@ export function readRows<Rows extends z.ZodType>(
   rows: Rows,
   retries: RetryOptions,
 ): Promise<z.output<Rows>> {
-  return withRetries(async () => readable(rows, await ask(supabase, name, named, retries.signal)), retries);
+  const attempt = async () => readable(rows, await ask(supabase, name, named, retries.signal));
+  return withRetries(() => withLiveToken(supabase, attempt), retries);
 }
 
 async function ask(

@@ -3,6 +3,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
 import { HoldfastError, toAppProblem, unreadable } from "./errors.ts";
 import { IDEMPOTENCY_KEY } from "./fields.ts";
+import { withLiveToken } from "./live-token.ts";
 import { PROBLEM_MEDIA_TYPE, type Problem, problemSchema, toProblem } from "./problems.ts";
 import { type RetryOptions, withRetries } from "./retry.ts";
 import { learnServerTime } from "./server-time.ts";
@@ -30,7 +31,8 @@ export async function call<Response_ extends z.ZodType>(
   if (!IDEMPOTENCY_KEY.test(idempotencyKey)) {
     throw new HoldfastError(toAppProblem(toProblem("idempotency_key_invalid")));
   }
-  return withRetries(() => callOnce(supabase, name, body, response, idempotencyKey, retries.signal), retries);
+  const attempt = () => callOnce(supabase, name, body, response, idempotencyKey, retries.signal);
+  return withRetries(() => withLiveToken(supabase, attempt), retries);
 }
 
 async function callOnce<Response_ extends z.ZodType>(

@@ -1,8 +1,12 @@
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
+import { createClient as createSupabase, type SupabaseClient } from "@supabase/supabase-js";
+import { decodeJwt, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import WebSocket from "ws";
 import { startFunctions } from "../../../scripts/stack/index.ts";
+import { loadKeys } from "../../../scripts/stack/keys.ts";
+import { createHoldfast } from "../../../src/lib/index.ts";
 import { call, expectProblem, holdBody, time } from "../support/calls.ts";
-import { type Clinic, createClinic, createUser } from "../support/clinic.ts";
+import { type Clinic, createClinic, createUser, PASSWORD, TIME_ZONE } from "../support/clinic.ts";
 import { connect, sql, stack } from "../support/stack.ts";
 
 let clinic: Clinic;
@@ -144,6 +148,60 @@ describe("an access token", () => {
       Buffer.from(data.session?.access_token.split(".")[1] ?? "", "base64url").toString(),
     );
     expect(claims).toMatchObject({ sub: clinic.theo.user.id, org_id: clinic.id });
+  });
+});
+
+describe("a device whose clock is slow", () => {
+  /** Somebody signed in with a token that has ended, which their device takes for good for ten minutes more. */
+  async function slowDevice(): Promise<{ supabase: SupabaseClient; signedOut: () => Promise<unknown> }> {
+    const own = connect();
+    const { email } = clinic.admin;
+    const { session } = (await own.auth.signInWithPassword({ email, password: PASSWORD })).data;
+    const { dataDir } = (await (await fetch(`${stack.url}/health`)).json()) as { dataDir: string };
+    const { kid, signingKey } = await loadKeys(dataDir);
+    const now = Math.floor(Date.now() / 1_000);
+    const ended = await new SignJWT({ ...decodeJwt(session?.access_token ?? ""), exp: now - 60 })
+      .setProtectedHeader({ alg: "ES256", kid, typ: "JWT" })
+      .sign(signingKey);
+    const stored = new Map<string, string>();
+    const supabase = createSupabase(stack.url, stack.publishableKey, {
+      auth: {
+        autoRefreshToken: false,
+        storageKey: "slow",
+        storage: {
+          getItem: (key) => stored.get(key) ?? null,
+          setItem: (key, value) => void stored.set(key, value),
+          removeItem: (key) => void stored.delete(key),
+        },
+      },
+      realtime: { transport: WebSocket as unknown as typeof globalThis.WebSocket },
+    });
+    await supabase.auth.initialize();
+    stored.set("slow", JSON.stringify({ ...session, access_token: ended, expires_at: now + 600 }));
+    return { supabase, signedOut: () => own.auth.signOut({ scope: "local" }) };
+  }
+
+  it("has its token renewed when the server says that it has ended, and the call made", async () => {
+    const search = {
+      clientId: clinic.aspen,
+      serviceCode: "97153",
+      durationMinutes: 60,
+      timeZone: TIME_ZONE,
+      rangeStart: time(40, 16).start_time,
+      rangeEnd: time(40, 18).start_time,
+    };
+    const bySearch = (await slowDevice()).supabase;
+    expect(await createHoldfast(bySearch).sessions.findOpenTimes(search)).toHaveLength(2);
+    const byRpc = (await slowDevice()).supabase;
+    const { preview } = await createHoldfast(byRpc).insights.readInsights({ organizationId: clinic.id });
+    expect(preview.type).toBe("insights.day");
+  });
+
+  it("is told to sign in when its session has ended too", async () => {
+    const { supabase, signedOut } = await slowDevice();
+    await signedOut();
+    const read = createHoldfast(supabase).insights.readInsights({ organizationId: clinic.id });
+    await expect(read).rejects.toMatchObject({ code: "unauthenticated" });
   });
 });
 
