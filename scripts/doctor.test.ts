@@ -189,6 +189,11 @@ const plants: Record<string, [change: string, ...said: string[]]> = {
       values (${inClinic}, gen_random_uuid(), sha256('x'), 'hf_abcdef', now() + interval '1 day', now() - interval '91 days', now())`,
     "warn: service tokens unused for 90 days: 1",
   ],
+  "an endpoint that ended itself": [
+    `${clinic}; insert into app.webhook_endpoints (organization_id, url, status) values
+      (${inClinic}, 'https://secret.example.com/', 'gone'), (${inClinic}, 'https://off.example.com/', 'disabled')`,
+    "warn: webhook endpoints that answered 410: 1",
+  ],
   "a master key that was not rotated away": [
     `${clinic}; ${silently}; ${key("k1")}; ${key("k2")}`,
     "warn: master keys of notes in use: k1, k2",

@@ -303,6 +303,12 @@ const upkeep: Check[] = [
         case when scheduled.commands is null then 'no pg_cron' else coalesce('without ' || missing.names, 'all there') end as found
       from missing, scheduled`,
   },
+  noRowsOf(
+    "webhook endpoints that answered 410",
+    "warn",
+    "select from app.webhook_endpoints where status = 'gone'",
+    "they are told nothing since: have the organization's admins make them active again, or disable them (docs/webhooks.md)",
+  ),
   noneOf(
     "jobs without a good run lately",
     "warn",
