@@ -189,6 +189,26 @@ const plants: Record<string, [change: string, ...said: string[]]> = {
       values (${inClinic}, gen_random_uuid(), sha256('x'), 'hf_abcdef', now() + interval '1 day', now() - interval '91 days', now())`,
     "warn: service tokens unused for 90 days: 1",
   ],
+  "a partner's last token that is used and ends soon": [
+    [
+      clinic,
+      ...["left", "rotated", "unused"].map(
+        (name) => `insert into public.service_accounts (id, organization_id, name, scopes)
+          values (md5('${name}')::uuid, ${inClinic}, 'Secret partner', '{schedule:read}')`,
+      ),
+      ...[
+        ["left", "29 days", "now()"],
+        ["rotated", "1 day", "now()"],
+        ["rotated", "300 days", "null"],
+        ["unused", "29 days", "now() - interval '31 days'"],
+      ].map(
+        ([name, ends, used]) => `insert into public.service_account_tokens
+            (organization_id, service_account_id, token_hash, prefix, expires_at, last_used_at)
+          values (${inClinic}, md5('${name}')::uuid, sha256('${name} ${ends}'), 'hf_abcdef', now() + interval '${ends}', ${used})`,
+      ),
+    ].join(";\n"),
+    "warn: service accounts whose last token ends within 30 days: 1",
+  ],
   "an endpoint that ended itself": [
     `${clinic}; insert into app.webhook_endpoints (organization_id, url, status) values
       (${inClinic}, 'https://secret.example.com/', 'gone'), (${inClinic}, 'https://off.example.com/', 'disabled')`,

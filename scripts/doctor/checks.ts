@@ -253,6 +253,18 @@ const access: Check[] = [
         and coalesce(token.last_used_at, token.created_at) < now() - interval '90 days'`,
     "select revoke_service_account(...), if the partner needs it no more",
   ),
+  noRowsOf(
+    "service accounts whose last token ends within 30 days",
+    "warn",
+    `select from public.service_account_tokens token
+      join public.service_accounts account
+        on account.organization_id = token.organization_id and account.id = token.service_account_id
+      where account.disabled_at is null and token.revoked_at is null
+      group by account.id
+      having max(token.expires_at) between now() and now() + interval '30 days'
+        and max(token.last_used_at) > now() - interval '30 days'`,
+    "have the organization's admins rotate it, and the partner take the new one: nobody else is told",
+  ),
   {
     name: "master keys of notes in use",
     todo: "npm run keys -- rotate, so that one is left; keep every key until then",
