@@ -128,8 +128,8 @@ begin
     -- A claim names no other payer's.
     left join public.authorizations covering on covering.id = draw.authorization_id and covering.payer_id = (charge.it).payer_id
     cross join lateral (select app.rate_of(organization, (charge.it).payer_id, charge.it) as unit_cents) rate
-    cross join lateral app.payer_rule(
-      organization, (charge.it).payer_id, (charge.it).cpt_code, (charge.it).service_date) rule
+    -- Of the payer as a whole: a rule of the code alone does not say it.
+    cross join lateral app.payer_rule(organization, (charge.it).payer_id, null, (charge.it).service_date) rule
     where session.organization_id = organization and session.id = any (session_ids);
 end
 $$;

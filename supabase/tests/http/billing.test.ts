@@ -167,8 +167,8 @@ describe("attaching", () => {
     ]);
     await sql`update public.billing_profiles set requires_signature = false where organization_id = ${fresh.id}`;
     await sql`
-      insert into public.payer_rules (organization_id, payer_id, starts_on, requires_cosignature)
-      values (${fresh.id}, ${fresh.payer}, '2020-01-01', true)`;
+      insert into public.payer_rules (organization_id, payer_id, cpt_code, starts_on, requires_cosignature)
+      values (${fresh.id}, ${fresh.payer}, null, '2020-01-01', true), (${fresh.id}, ${fresh.payer}, '97153', '2020-01-01', false)`;
     expect(await refusal(attachSessions(billing, { sessionIds: [group] }))).toEqual([
       `sessions.${group} note_not_signed`,
     ]);
