@@ -258,7 +258,7 @@ alter table public.client_keys enable row level security;
 alter table public.session_notes enable row level security;
 alter table public.session_note_versions enable row level security;
 
-create function app.needs_cosignature(organization uuid, therapist uuid, client uuid)
+create function app.needs_cosignature(organization uuid, therapist uuid, session uuid)
 returns boolean
 language plpgsql
 stable
@@ -270,15 +270,14 @@ begin
       where it.organization_id = organization and it.id = therapist and it.credential in ('BT', 'RBT'))
     or exists (
       select
-      from public.client_coverages coverage
-      join public.payer_rules rule on rule.organization_id = coverage.organization_id and rule.payer_id = coverage.payer_id
-      join public.organizations clinic on clinic.id = coverage.organization_id
-      where coverage.organization_id = organization
-        and coverage.client_id = client
-        and rule.requires_cosignature
-        and (now() at time zone clinic.time_zone)::date <@ (
-          daterange(coverage.starts_on, coverage.ends_on, '[]') * daterange(rule.starts_on, rule.ends_on, '[]')));
+      from public.sessions it
+      join public.organizations clinic on clinic.id = it.organization_id
+      cross join lateral (values (
+        (coalesce(it.actual_start_time, it.start_time) at time zone clinic.time_zone)::date)) as local (day)
+      -- Said for every code or not at all.
+      cross join lateral app.payer_rule(organization, app.payer_of(organization, it.client_id, local.day), null, local.day) rule
+      where it.organization_id = organization and it.id = session and rule.requires_cosignature);
 end
 $$;
 comment on function app.needs_cosignature is
-  'Whether a supervisor must sign too: of technicians every note, and of everybody where the client''s payer of today asks for it.';
+  'Whether a supervisor must sign too: of technicians every note, and of everybody where the payer of the session''s day asks for it.';

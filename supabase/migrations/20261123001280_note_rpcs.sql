@@ -139,7 +139,7 @@ begin
       id, organization_id, session_id, client_id, therapist_id, author_id, kind, addends_note_id, needs_cosignature)
     values (
       (request ->> 'new_note_id')::uuid, organization, note.session_id, note.client_id, note.therapist_id, note.author_id,
-      note.kind, note.addends_note_id, app.needs_cosignature(organization, note.therapist_id, note.client_id))
+      note.kind, note.addends_note_id, app.needs_cosignature(organization, note.therapist_id, note.session_id))
     returning * into note;
   end if;
   insert into public.session_note_versions (organization_id, note_id, client_id, key_id, number, ciphertext, text_digest)
@@ -209,7 +209,7 @@ begin
   update public.session_notes it
   set status = 'signed', signed_by = auth.uid(), signed_at = clock_timestamp(),
     text_digest = decode(request ->> 'text_digest', 'hex'),
-    needs_cosignature = app.needs_cosignature(organization, note.therapist_id, note.client_id)
+    needs_cosignature = app.needs_cosignature(organization, note.therapist_id, note.session_id)
   where it.organization_id = organization and it.id = note.id
   returning it.* into note;
   perform app.record_note(note, 'note.signed');

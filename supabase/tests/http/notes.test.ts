@@ -143,12 +143,19 @@ describe("a note", () => {
     await sql`insert into public.payers (id, organization_id, name) values (${payer}, ${clinic.id}, 'Payer')`;
     await sql`
       insert into public.payer_rules (organization_id, payer_id, starts_on, requires_cosignature)
-      values (${clinic.id}, ${payer}, current_date - 30, true)`;
+      values (${clinic.id}, ${payer}, current_date - 60, true)`;
     await sql`
       insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
-      values (${clinic.id}, ${clinic.aspen}, ${payer}, current_date - 30)`;
+      values (${clinic.id}, ${clinic.aspen}, ${payer}, current_date - 60)`;
     const other = await save(clinic.rosa.user, { session_id: await addSession(clinic, 33, 16) }, TEXT);
     expect(other.needs_cosignature).toBe(true);
+
+    // Of the session's day, whoever covers the client when it is signed.
+    const before = await addSession(clinic, 3, 5);
+    await sql`update public.client_coverages set ends_on = current_date - 3 where client_id = ${clinic.aspen}`;
+    const late = await save(clinic.rosa.user, { session_id: before }, TEXT);
+    await act(clinic.rosa.user, "sign", late.id);
+    expect(await read(clinic.rosa.user, { session_id: before })).toMatchObject([{ needs_cosignature: true }]);
   });
 });
 
