@@ -360,7 +360,9 @@ begin
   return array(
     select session.id
     from public.sessions session
-    where session.client_id = client and session.start_time >= starts and session.start_time < ends
+    -- What began on one of the days may be booked for one beside it (app.check_actual_times). One too many changes nothing.
+    where session.client_id = client and session.start_time >= starts - interval '2 days'
+      and session.start_time < ends + app.marking_grace()
     union all
     select hold.id
     from public.session_holds hold
@@ -368,7 +370,8 @@ begin
       and hold.start_time >= starts and hold.start_time < ends);
 end
 $$;
-comment on function app.booked_between is 'What is booked or held for a client on days of the organization''s zone, the last one included.';
+comment on function app.booked_between is
+  'What is booked or held for a client on days of the organization''s zone, the last one included, or may have begun on them.';
 
 create function app.keep_units_of_coverages()
 returns trigger

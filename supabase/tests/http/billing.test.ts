@@ -8,6 +8,7 @@ import {
   createBillingBatch,
   overrideMue,
   rebillCase,
+  saveAuthorization,
   settleCase,
   voidCase,
 } from "../../../src/lib/index.ts";
@@ -211,19 +212,26 @@ describe("attaching", () => {
     const fresh = await createBillingClinic();
     const session = await deliver(fresh, { daysAgo, hour: 23 });
     await sql`update public.authorizations set ends_on = current_date - ${daysAgo}::integer where id = ${fresh.authorization}`;
-    const [next] = await sql`
-      insert into public.authorizations (
-        organization_id, client_id, payer_id, authorization_number, cpt_codes, starts_on, ends_on, units)
-      values (${fresh.id}, ${fresh.aspen}, ${fresh.payer}, 'A-2', '{97153}', current_date - ${daysAgo - 1}::integer, current_date, 100)
-      returning id`;
     await sql`
       update public.sessions
       set actual_start_time = actual_start_time + interval '70 minutes', actual_end_time = actual_end_time + interval '70 minutes'
       where id = ${session}`;
     expect(await balancesOf(fresh.authorization)).toMatchObject({ used: 0 });
-    expect(await balancesOf(next?.id)).toMatchObject({ used: 4 });
-    const [claim] = await attachSessions(await fresh.scheduler.client(), { sessionIds: [session] });
-    expect(claim?.authorizationId).toBe(next?.id);
+    const [days] = await sql`
+      select (current_date - ${daysAgo - 1}::integer)::text as first, current_date::text as last`;
+    const billing = await fresh.scheduler.client();
+    const { authorizationId } = await saveAuthorization(billing, {
+      clientId: fresh.aspen,
+      payerId: fresh.payer,
+      authorizationNumber: "A-2",
+      cptCodes: ["97153"],
+      startsOn: days?.first,
+      endsOn: days?.last,
+      units: 100,
+    });
+    expect(await balancesOf(authorizationId)).toMatchObject({ used: 4 });
+    const [claim] = await attachSessions(billing, { sessionIds: [session] });
+    expect(claim?.authorizationId).toBe(authorizationId);
     await expectBillingIsSound(fresh);
   });
 
