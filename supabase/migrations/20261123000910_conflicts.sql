@@ -51,17 +51,21 @@ begin
     where not (claim.slot_id = any (ignoring) and claim.expires_at is null)
     union
     -- The bookings among themselves: slots that share a subject must not meet, buffers included. Those of one slot may.
-    select later.index, later.subject_kind, later.kind, later.busy_until
+    select later.index, later.subject_kind,
+      case when lower(later.during) < later.taken_until then later.kind else 'buffer' end, later.busy_until
     from (
-      select taken.index, taken.subject_kind, taken.kind, taken.during, max(upper(taken.during)) over (
-        partition by taken.subject_id, taken.lane
-        order by taken.slot_start, taken.slot_id groups between unbounded preceding and 1 preceding) as busy_until
+      select taken.index, taken.subject_kind, taken.kind, taken.during, max(upper(taken.during)) over earlier as busy_until,
+        -- As above: what meets only their buffer leaves the time itself to nobody else.
+        max(upper(taken.during)) filter (where taken.kind <> 'buffer') over earlier as taken_until
       from (
         select
           wanted.index, wanted.subject_id, wanted.lane, wanted.slot_id, wanted.subject_kind, wanted.kind, wanted.during,
           min(lower(wanted.during)) over (partition by wanted.subject_id, wanted.lane, wanted.slot_id) as slot_start
         from wanted
       ) taken
+      window earlier as (
+        partition by taken.subject_id, taken.lane
+        order by taken.slot_start, taken.slot_id groups between unbounded preceding and 1 preceding)
     ) later
     where lower(later.during) < later.busy_until
   )

@@ -153,6 +153,24 @@ end
 $$;
 comment on function app.booking_for is 'What a session of the service would take of the calendar, by the rules of today.';
 
+create function app.as_booked(place app.booking, session public.sessions)
+returns app.booking
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if (place.therapist_id, place.start_time, place.end_time) = (session.therapist_id, session.start_time, session.end_time) then
+    place.takes_every_lane := session.takes_every_lane;
+    place.buffer_before_minutes := session.buffer_before_minutes;
+    place.buffer_after_minutes := session.buffer_after_minutes;
+  end if;
+  return place;
+end
+$$;
+comment on function app.as_booked is
+  'The new place of a session, with the buffers and lanes that it was booked with where it keeps therapist and time: only its room is another.';
+
 create function app.plan_booking(organization uuid, request jsonb)
 returns app.booking_plan
 language plpgsql

@@ -318,9 +318,11 @@ begin
     )
     select row(
       step.kind, step.session, step.occurrence,
-      case when step.kind in ('move', 'add') then app.booking_for(
-        (step.occurrence).index, edit.organization_id, step.therapist, (edit.series).client_id, step.room, edit.service,
-        coalesce((step.session).slot_id, gen_random_uuid()), (step.occurrence).start_time, (step.occurrence).end_time) end
+      case when step.kind in ('move', 'add') then app.as_booked(
+        app.booking_for(
+          (step.occurrence).index, edit.organization_id, step.therapist, (edit.series).client_id, step.room, edit.service,
+          coalesce((step.session).slot_id, gen_random_uuid()), (step.occurrence).start_time, (step.occurrence).end_time),
+        step.session) end
     )::app.series_step
     from step
     order by coalesce((step.occurrence).start_time, (step.session).occurrence_start));

@@ -91,13 +91,15 @@ as $$
 begin
   return row(
     session,
-    app.booking_for(
-      index, session.organization_id, therapist, session.client_id, room, app.service_of(session), session.slot_id,
-      start_time, end_time),
+    app.as_booked(
+      app.booking_for(
+        index, session.organization_id, therapist, session.client_id, room, app.service_of(session), session.slot_id,
+        start_time, end_time),
+      session),
     time_zone)::app.session_change;
 end
 $$;
-comment on function app.changed is 'A session and its new place, with the buffers and lanes of the rules of today.';
+comment on function app.changed is 'A session and its new place, with the buffers and lanes of the rules of today, or its own where only the room is another.';
 
 create function app.fault_of(change app.session_change)
 returns jsonb

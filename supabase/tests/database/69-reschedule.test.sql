@@ -1,6 +1,6 @@
 -- Rescheduling: sessions move, change places, or go to a substitute; whole or not at all.
 begin;
-select plan(88);
+select plan(91);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.services (id, organization_id, service_code, name, cpt_code, is_team) values
@@ -305,6 +305,23 @@ select tests.add_session('next in the room', 'north', '11:20', '{"day": 14, "roo
 insert into public.buffer_rules (organization_id, therapist_id, minutes_before) values (tests.id('north'), tests.id('north theo'), 10);
 select tests.authenticate_as(tests.id('north scheduler login'));
 select is(tests.said(tests.substitute(14)), 'room_conflict buffer', 'a substitute''s buffer does not meet that of a technician who stays in the team');
+
+-- Two sessions without a pause, and then a rule that asks for one.
+select tests.clear_authentication();
+select tests.add_session('first', 'north', '09:00', '{"day": 16}'), tests.add_session('second', 'north', '10:00', '{"day": 16}');
+insert into public.buffer_rules (organization_id, minutes_after) values (tests.id('north'), 10);
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  tests.said(tests.move('first', '09:00', tests.occurrence(tests.at('09:00', 16), tests.at('10:00', 16)) || jsonb_build_object('room_id', tests.id('north room')))),
+  '', 'where only the room is another, a session keeps the buffers that it was booked with');
+select tests.clear_authentication();
+select results_eq(
+  $$ select room_id, buffer_after_minutes::integer from public.sessions where id = tests.id('first') $$, $$ values (tests.id('north room'), 0) $$, 'and is there');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  tests.said(public.hold_sessions(tests.hold_request('north', array['09:00', '10:00']) || jsonb_build_object('occurrences', jsonb_build_array(
+    tests.occurrence(tests.at('12:00', 16), tests.at('13:00', 16)), tests.occurrence(tests.at('13:00', 16), tests.at('14:00', 16)))))),
+  'therapist_unavailable buffer', 'what a new booking lacks is the pause, and not the time');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Where a session takes place
