@@ -148,10 +148,15 @@ begin
   returning it.* into delivery;
   -- What comes after it cannot be sent before it: due by then and not now, or each claim would look at it in vain.
   if delivery.status = 'pending' then
-    update app.webhook_deliveries behind
+    update app.webhook_deliveries it
     set next_attempt_at = delivery.next_attempt_at
-    where behind.endpoint_id = delivery.endpoint_id and behind.subject_id = delivery.subject_id
-      and behind.event_id > delivery.event_id and behind.status = 'pending' and behind.next_attempt_at < delivery.next_attempt_at;
+    where it.id in (
+      select behind.id
+      from app.webhook_deliveries behind
+      where behind.endpoint_id = delivery.endpoint_id and behind.subject_id = delivery.subject_id
+        and behind.event_id > delivery.event_id and behind.status = 'pending' and behind.next_attempt_at < delivery.next_attempt_at
+      -- Whoever changes many at once is not waited for: that could be a deadlock.
+      for no key update skip locked);
   end if;
   if answered = 410 then
     perform app.end_webhook_endpoint(delivery.endpoint_id, 'gone');

@@ -88,7 +88,7 @@ it("every message is delivered, in the order of its subject, whatever fails and 
         expect(left?.pending).toBe(0);
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 12, endOnFailure: true },
   );
 });
 
