@@ -4,6 +4,7 @@ import { fromWire } from "./casing.ts";
 import { type Change, type ChangeTarget, changeSchema, changeTargetSchema } from "./changes.ts";
 import { HoldfastError, toAppProblem } from "./errors.ts";
 import { fieldErrors } from "./fields.ts";
+import { renewToken } from "./live-token.ts";
 import { toProblem } from "./problems.ts";
 
 /**
@@ -162,11 +163,11 @@ class Feed {
     this.end("refused", new HoldfastError(toAppProblem(toProblem(code))));
   }
 
-  /** Joins anew, with the token that is good now: if it is good for nothing, it is refused. */
+  /** Joins anew, with a token that is good now: if it is good for nothing, it is refused. */
   private renew(): void {
     this.renewed = true;
     this.leave();
-    void this.open();
+    void renewToken(this.supabase).then(() => this.open());
   }
 
   private end(status?: ChangeStatus, error?: HoldfastError): void {

@@ -16,7 +16,7 @@ export async function withLiveToken<Answer>(
   try {
     return await attempt();
   } catch (error) {
-    const token = isHoldfastError(error, "unauthenticated") && (await renewed(supabase));
+    const token = isHoldfastError(error, "unauthenticated") && (await renewToken(supabase));
     if (!token) throw error;
     return attempt().catch((again: unknown) => {
       if (isHoldfastError(again, "unauthenticated")) useless.set(supabase, token);
@@ -25,8 +25,8 @@ export async function withLiveToken<Answer>(
   }
 }
 
-/** A new token; undefined where nobody is signed in, or the session has ended. */
-async function renewed(supabase: SupabaseClient): Promise<string | undefined> {
+/** A new token; undefined where nobody is signed in, or the session has ended. Never rejects. */
+export async function renewToken(supabase: SupabaseClient): Promise<string | undefined> {
   try {
     const { session } = (await supabase.auth.getSession()).data;
     if (!session || session.access_token === useless.get(supabase)) return undefined;

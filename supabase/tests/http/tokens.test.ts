@@ -197,6 +197,15 @@ describe("a device whose clock is slow", () => {
     expect(preview.type).toBe("insights.day");
   });
 
+  it("hears changes, by a renewed token", async () => {
+    const { supabase } = await slowDevice();
+    const status = await new Promise((onStatus) => {
+      createHoldfast(supabase).changes.subscribe({ organizationId: clinic.id }, () => {}, { onStatus });
+    });
+    expect(status).toBe("live");
+    await supabase.removeAllChannels();
+  });
+
   it("is told to sign in when its session has ended too", async () => {
     const { supabase, signedOut } = await slowDevice();
     await signedOut();
