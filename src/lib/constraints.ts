@@ -90,6 +90,8 @@ export const CONSTRAINT_PROBLEMS: Readonly<Record<string, ConstraintProblem>> = 
   authorizations_units_range: { code: "validation_failed", field: "units" },
   authorizations_weekly_units_range: { code: "validation_failed", field: "weekly_units" },
   availability_exceptions_at_most_a_year: { code: "validation_failed", field: "end_time" },
+  availability_exceptions_beside_fkey: { code: "internal_error" },
+  availability_exceptions_beside_time_off: { code: "internal_error" },
   availability_exceptions_holiday_is_everybodys: { code: "validation_failed", field: "therapist_id" },
   availability_exceptions_kind_known: { code: "validation_failed", field: "kind" },
   availability_exceptions_note_length: { code: "validation_failed", field: "note" },

@@ -215,17 +215,23 @@ isOneToOne: false
                   ]
                 },"availability_exceptions": {
                   Row: {
-                    "created_at": string,"created_by": string | null,"end_time": string,"id": string,"kind": string,"note": string | null,"organization_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string | null,"time_zone": string,"updated_at": string,"updated_by": string | null
+                    "beside_exception_id": string | null,"created_at": string,"created_by": string | null,"end_time": string,"id": string,"kind": string,"note": string | null,"organization_id": string,"start_time": string,"status": string,"status_changed_at": string,"status_changed_by": string | null,"therapist_id": string | null,"time_zone": string,"updated_at": string,"updated_by": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"kind": string,"note"?: string | null,"organization_id": string,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone": string,"updated_at": string,"updated_by"?: string | null
+                    "beside_exception_id"?: string | null,"created_at": string,"created_by"?: string | null,"end_time": string,"id"?: string,"kind": string,"note"?: string | null,"organization_id": string,"start_time": string,"status"?: string,"status_changed_at": string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone": string,"updated_at": string,"updated_by"?: string | null
                   }
                   Update: {
-                    "created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"kind"?: string,"note"?: string | null,"organization_id"?: string,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null
+                    "beside_exception_id"?: string | null,"created_at"?: string,"created_by"?: string | null,"end_time"?: string,"id"?: string,"kind"?: string,"note"?: string | null,"organization_id"?: string,"start_time"?: string,"status"?: string,"status_changed_at"?: string,"status_changed_by"?: string | null,"therapist_id"?: string | null,"time_zone"?: string,"updated_at"?: string,"updated_by"?: string | null
                   }
                   Relationships: [
                     {
+      foreignKeyName: "availability_exceptions_beside_fkey"
+      columns: ["organization_id","beside_exception_id"]
+isOneToOne: false
+      referencedRelation: "availability_exceptions"
+      referencedColumns: ["organization_id","id"]
+    },{
       foreignKeyName: "availability_exceptions_organization_id_fkey"
       columns: ["organization_id"]
 isOneToOne: false

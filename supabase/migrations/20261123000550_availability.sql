@@ -5,6 +5,7 @@
 --     twice is the first (RFC 5545 3.3.5).
 --   * A therapist works in the weekly hours in effect, without the organization's holidays, with extra hours. A
 --     therapist without hours does not work.
+--   * Who is off is off in the time of what was kept, too: when it ends, nothing else is booked there.
 --   * Hours of one therapist never overlap, and history stays: changed hours end, and others begin.
 
 create type app.weekly_hours as (
@@ -87,6 +88,7 @@ create table public.availability_exceptions (
   end_time timestamptz not null,
   time_zone text not null references app.time_zones (name),
   note text,
+  beside_exception_id uuid,
   status text not null default 'active',
   status_changed_at timestamptz not null,
   status_changed_by uuid,
@@ -97,6 +99,9 @@ create table public.availability_exceptions (
   constraint availability_exceptions_organization_id_id_key unique (organization_id, id),
   constraint availability_exceptions_therapist_fkey
     foreign key (organization_id, therapist_id) references public.therapists (organization_id, id),
+  constraint availability_exceptions_beside_fkey
+    foreign key (organization_id, beside_exception_id) references public.availability_exceptions (organization_id, id),
+  constraint availability_exceptions_beside_time_off check (beside_exception_id is null or kind = 'time_off'),
   constraint availability_exceptions_kind_known check (kind in ('time_off', 'extra_hours', 'holiday')),
   constraint availability_exceptions_holiday_is_everybodys check ((kind = 'holiday') = (therapist_id is null)),
   constraint availability_exceptions_time_order check (end_time > start_time),
@@ -108,8 +113,12 @@ create table public.availability_exceptions (
 comment on table public.availability_exceptions is
   'What differs from the weekly hours: a therapist''s time off or extra hours, the organization''s holidays. Cancelled, '
   'never deleted. Time off claims its time in the ledger; holidays and extra hours change what is available.';
+comment on column public.availability_exceptions.beside_exception_id is
+  'Of time off, the stretch that what was kept has: it claims nothing, and ends with the time off that it was entered beside.';
 comment on column public.availability_exceptions.note is 'PHI: free text, may tell of a person''s health.';
 create index availability_exceptions_therapist_idx on public.availability_exceptions (therapist_id, start_time);
+create index availability_exceptions_beside_idx on public.availability_exceptions (organization_id, beside_exception_id)
+  where beside_exception_id is not null;
 create index availability_exceptions_holiday_idx on public.availability_exceptions (organization_id, start_time)
   where kind = 'holiday';
 select app.add_stamps('public.availability_exceptions', 'status');
@@ -220,6 +229,7 @@ declare
   span tstzrange := range_merge(within);
   weekly app.weekly_hours[];
   extra tstzmultirange;
+  kept tstzmultirange;
   holidays tstzmultirange;
 begin
   weekly := array(
@@ -228,23 +238,24 @@ begin
       hours.time_zone)::app.weekly_hours
     from public.therapist_availability hours
     where hours.organization_id = organization and hours.therapist_id = therapist);
-  extra := (
-    select range_agg(tstzrange(added.start_time, added.end_time))
-    from public.availability_exceptions added
-    where added.organization_id = organization and added.therapist_id = therapist
-      and added.kind = 'extra_hours' and added.status = 'active'
-      and added.start_time < upper(span) and added.end_time > lower(span));
+  select
+    range_agg(tstzrange(own.start_time, own.end_time)) filter (where own.kind = 'extra_hours'),
+    range_agg(tstzrange(own.start_time, own.end_time)) filter (where own.beside_exception_id is not null)
+  into extra, kept
+  from public.availability_exceptions own
+  where own.organization_id = organization and own.therapist_id = therapist and own.status = 'active'
+    and own.start_time < upper(span) and own.end_time > lower(span);
   holidays := (
     select range_agg(tstzrange(closed.start_time, closed.end_time))
     from public.availability_exceptions closed
     where closed.organization_id = organization and closed.kind = 'holiday' and closed.status = 'active'
       and closed.start_time < upper(span) and closed.end_time > lower(span));
-  return (app.expand_hours(weekly, within) - coalesce(holidays, '{}')) + (coalesce(extra, '{}') * within);
+  return (app.expand_hours(weekly, within) - coalesce(holidays, '{}')) + (coalesce(extra, '{}') * within) - coalesce(kept, '{}');
 end
 $$;
 comment on function app.available_time is
   'When a therapist works within some ranges: the weekly hours without holidays, with extra hours. Time off is a claim '
-  'of the ledger and is not taken away here.';
+  'of the ledger and is not taken away here, but for the time of what was kept in it.';
 
 create function app.preferred_time(organization uuid, client uuid, within tstzmultirange)
 returns tstzmultirange

@@ -116,7 +116,7 @@ immutable
 set search_path = ''
 as $$
 begin
-  if exception.kind <> 'time_off' or exception.status <> 'active' then
+  if exception.kind <> 'time_off' or exception.status <> 'active' or exception.beside_exception_id is not null then
     return '{}';
   end if;
   return array[row(
@@ -124,7 +124,8 @@ begin
     tstzrange(exception.start_time, exception.end_time), exception.id, 'time_off', null, 0)::app.claim];
 end
 $$;
-comment on function app.claims_of_exception is 'What time off claims; holidays and extra hours claim nothing.';
+comment on function app.claims_of_exception is
+  'What time off claims; holidays and extra hours claim nothing, nor does time off where something was kept.';
 
 create function app.claims_of_session(session public.sessions)
 returns app.claim[]

@@ -3,7 +3,7 @@
 -- Promises
 --   * Only who holds manage_availability enters or takes back; a therapist does not enter their own time off.
 --   * Over what is booked, time off and holidays do nothing but say what is in the way, until told to cancel it or to keep
---     it. What is kept keeps its time and its buffers, and the rest is off.
+--     it. What is kept keeps its time and its buffers, and the rest is off; when it ends, its time is off, too.
 --   * A session is cancelled only for its own time: where nothing but its buffer is in the way, it is kept.
 
 create function app.exception_json(exception public.availability_exceptions)
@@ -225,6 +225,7 @@ declare
   therapists uuid[];
   settled jsonb := '{"cancelled": [], "kept": []}';
   pieces tstzmultirange;
+  off_already tstzmultirange;
   entered jsonb;
 begin
   perform app.check_availability_manager(organization);
@@ -247,6 +248,11 @@ begin
     elsif isempty(pieces) then
       perform app.refuse_field('on_conflict', 'nothing_left', 'What is kept leaves nothing of this time.');
     end if;
+    off_already := (
+      select range_agg(tstzrange(it.start_time, it.end_time))
+      from public.availability_exceptions it
+      where it.organization_id = organization and it.therapist_id = wanted.therapist_id and it.kind = 'time_off'
+        and it.status = 'active' and it.start_time < wanted.end_time and it.end_time > wanted.start_time);
   end if;
 
   with written as (
@@ -258,6 +264,20 @@ begin
     returning exception
   )
   select jsonb_agg(app.exception_json(written.exception) order by (written.exception).start_time) into entered from written;
+  if wanted.kind = 'time_off' then
+    insert into public.availability_exceptions (
+      organization_id, therapist_id, kind, start_time, end_time, time_zone, note, beside_exception_id)
+    select organization, wanted.therapist_id, 'time_off', lower(kept), upper(kept), wanted.time_zone, wanted.note, nearest.id
+    from unnest(
+      tstzmultirange(tstzrange(wanted.start_time, wanted.end_time)) - pieces - coalesce(off_already, '{}')) kept
+    cross join lateral (
+      select (piece ->> 'id')::uuid as id
+      from jsonb_array_elements(entered) piece
+      order by greatest(lower(kept) - (piece ->> 'end_time')::timestamptz, (piece ->> 'start_time')::timestamptz - upper(kept)),
+        piece ->> 'start_time'
+      limit 1
+    ) nearest;
+  end if;
   -- Now that the therapist is off: what came free beside the time off, and for the clients' other therapists.
   perform app.offer_freed_time(organization, array(
     select (ended ->> 'id')::uuid
@@ -267,8 +287,8 @@ begin
 end
 $$;
 comment on function app.add_exception is
-  'Enters time off (a row for each stretch that is not off or kept), extra hours, or a holiday. Answers the data of the HTTP '
-  'contract.';
+  'Enters time off (a row for each stretch that is not off or kept, and one beside it that claims nothing for each that is kept), '
+  'extra hours, or a holiday. Answers the data of the HTTP contract.';
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Taking back
@@ -299,7 +319,9 @@ begin
   end if;
   already := exception.status = 'cancelled';
   if not already then
-    update public.availability_exceptions it set status = 'cancelled' where it.organization_id = organization and it.id = wanted;
+    update public.availability_exceptions it
+    set status = 'cancelled'
+    where it.organization_id = organization and wanted in (it.id, it.beside_exception_id) and it.status = 'active';
     exception.status := 'cancelled';
   end if;
   return jsonb_build_object(

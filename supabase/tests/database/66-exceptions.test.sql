@@ -1,6 +1,6 @@
 -- Time off, extra hours and holidays: what is in the way is named, cancelled or kept; and taking back.
 begin;
-select plan(73);
+select plan(76);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 
@@ -102,6 +102,27 @@ select tests.authenticate_as(tests.id('north scheduler login'));
 select is(
   tests.said(tests.add_exception('time_off', '09:00', '10:15', '{"on_conflict": "keep"}')), array['validation_failed on_conflict nothing_left'],
   'when what is kept leaves nothing, that is refused by name');
+select tests.clear_authentication();
+create function tests.open_hours() returns text[] language sql set search_path = '' as $$
+  select coalesce(pg_catalog.array_agg(pg_catalog.to_char(start::timestamptz at time zone 'America/New_York', 'HH24:MI')), '{}')
+  from pg_catalog.jsonb_array_elements_text(public.find_open_times(pg_catalog.jsonb_build_object(
+    'client_id', tests.id('north birch'), 'therapist_ids', pg_catalog.jsonb_build_array(tests.id('north rosa')), 'service_code', '97153',
+    'duration_minutes', 60, 'step_minutes', 60, 'time_zone', 'America/New_York',
+    'range_start', tests.at('08:00'), 'range_end', tests.at('17:00'))) #> '{data,therapists,0,start_times}') start
+$$;
+grant execute on function tests.open_hours to authenticated;
+select tests.authenticate_as(tests.id('north scheduler login'));
+select public.cancel_sessions(jsonb_build_object(
+  'session_ids', jsonb_build_array(tests.id('morning'), tests.id('noon')), 'cancelled_by', 'client')) -> 'problem';
+select public.cancel_sessions(jsonb_build_object('hold_key', tests.id('held'))) -> 'problem';
+select is(tests.open_hours(), '{}', 'what is kept and then cancelled or released leaves the therapist off');
+select public.cancel_exception(jsonb_build_object('exception_id', it.id)) -> 'problem'
+from public.availability_exceptions it
+where it.organization_id = tests.id('north') and it.status = 'active' and it.start_time = tests.at('08:00');
+select is(
+  tests.open_hours(), '{08:00,09:00,10:00,11:00,12:00}', 'until the time off before it is taken back');
+select tests.clear_authentication();
+select is_empty('select * from app.ledger_faults()', 'the ledger is sound');
 rollback to asked;
 
 -- cancel

@@ -1,6 +1,6 @@
 -- Rescheduling: sessions move, change places, or go to a substitute; whole or not at all.
 begin;
-select plan(91);
+select plan(94);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.services (id, organization_id, service_code, name, cpt_code, is_team) values
@@ -322,6 +322,19 @@ select is(
   tests.said(public.hold_sessions(tests.hold_request('north', array['09:00', '10:00']) || jsonb_build_object('occurrences', jsonb_build_array(
     tests.occurrence(tests.at('12:00', 16), tests.at('13:00', 16)), tests.occurrence(tests.at('13:00', 16), tests.at('14:00', 16)))))),
   'therapist_unavailable buffer', 'what a new booking lacks is the pause, and not the time');
+
+-- A session that was kept when its therapist took the day off.
+select tests.clear_authentication();
+select tests.add_session('kept', 'north', '09:00', '{"day": 17}');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select ok(public.add_exception(tests.occurrence(tests.at('08:00', 17), tests.at('18:00', 17)) || jsonb_build_object(
+  'kind', 'time_off', 'therapist_id', tests.id('north rosa'), 'time_zone', 'America/New_York', 'on_conflict', 'keep')) ? 'data', 'a day off keeps a session');
+select is(
+  tests.said(tests.move('kept', '09:00', tests.occurrence(tests.at('09:00', 17), tests.at('10:00', 17)) || jsonb_build_object('room_id', tests.id('north room')))),
+  '', 'which may change its room');
+select is(
+  tests.said(tests.move('kept', '09:00', tests.occurrence(tests.at('09:00', 17), tests.at('09:45', 17)) || '{"version": 2}')), 'therapist_unavailable unavailable',
+  'and not its time there');
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Where a session takes place

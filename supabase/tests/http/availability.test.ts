@@ -7,7 +7,7 @@ import {
   requestSessionHold,
   setAvailability,
 } from "../../../src/lib/index.ts";
-import { call, confirm, expectData, expectProblem, hold, time } from "../support/calls.ts";
+import { call, confirm, expectData, expectProblem, hold, holdBody, time } from "../support/calls.ts";
 import { type Clinic, createClinic, TIME_ZONE } from "../support/clinic.ts";
 import { expectLedgerIsSound, sql } from "../support/stack.ts";
 
@@ -109,6 +109,12 @@ describe("availability through supabase-js and src/lib", () => {
       sessionsOutside: [],
     });
     expect(await cancelAvailabilityException(scheduler, undo)).toMatchObject({ alreadyCancelled: true });
+    // The time off that kept what was there is still in force.
+    await expectProblem(
+      await call("sessions-hold", clinic.rosa.user, holdBody(clinic, time(30, 18))),
+      "therapist_unavailable",
+    );
+    await cancelAvailabilityException(scheduler, { exceptionId: kept.exceptions[0]?.id ?? "" });
     await hold(clinic, time(30, 18));
   });
 
