@@ -94,8 +94,11 @@ $$;
 select app.schedule_jobs(), app.schedule_jobs();
 select set_eq(
   'select name, schedule, command from cron.asked',
-  $$ select 'holdfast ' || name as name, app.cron_schedule(every) as schedule, format('select app.run_job(%L)', name) as command from app.jobs $$,
-  'with it every job is, once');
+  $$ select 'holdfast ' || name as name, app.cron_schedule(every) as schedule, format('select app.run_job(%L)', name) as command from app.jobs
+    union all
+    select 'holdfast forget runs of pg_cron', '30 3 * * *',
+      'delete from cron.job_run_details where end_time < now() - interval ''7 days''' $$,
+  'with it every job is, once, and what it keeps of runs itself is deleted');
 create schema vault;
 create schema net;
 create table vault.decrypted_secrets (name text, decrypted_secret text);
