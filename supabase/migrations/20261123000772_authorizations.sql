@@ -259,9 +259,7 @@ begin
       from public.sessions session
       where session.team_id = team and session.status <> 'cancelled'
       union all
-      select hold.id, false, false
-      from public.session_holds hold
-      where hold.team_id = team and hold.status = 'held'
+      select hold.id, false, false from public.session_holds hold where hold.team_id = team and hold.status = 'held'
     ) member
     order by member.is_charged desc, member.was_missed, member.id
     limit 1);
@@ -269,6 +267,30 @@ end
 $$;
 comment on function app.drawing_member is
   'Of a team one technician''s time is charged, and draws units: the place that does; null of what is no team.';
+
+create function app.team_mates(booking_ids uuid[])
+returns uuid[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return array(
+    select mate.id
+    from (
+      select session.team_id as id from public.sessions session where session.id = any (booking_ids) and session.team_id is not null
+      union
+      select hold.team_id from public.session_holds hold where hold.id = any (booking_ids) and hold.team_id is not null
+    ) team
+    cross join lateral (
+      select session.id from public.sessions session where session.team_id = team.id
+      union
+      select hold.id from public.session_holds hold where hold.team_id = team.id
+    ) mate
+    where mate.id <> all (booking_ids));
+end
+$$;
+comment on function app.team_mates is 'The other places in the teams of bookings: which of them draws, may be another one by now.';
 
 create function app.expired_reservations(authorization_ids uuid[])
 returns uuid[]

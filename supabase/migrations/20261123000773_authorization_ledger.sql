@@ -171,31 +171,6 @@ end
 $$;
 comment on function app.write_draws is 'Enters changes, and moves the balances by them.';
 
-create function app.team_mates(booking_ids uuid[])
-returns uuid[]
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  return array(
-    with team as (
-      select session.team_id as id from public.sessions session where session.id = any (booking_ids) and session.team_id is not null
-      union
-      select hold.team_id from public.session_holds hold where hold.id = any (booking_ids) and hold.team_id is not null
-    )
-    select mate.id
-    from team
-    cross join lateral (
-      select session.id from public.sessions session where session.team_id = team.id
-      union
-      select hold.id from public.session_holds hold where hold.team_id = team.id
-    ) mate
-    where mate.id <> all (booking_ids));
-end
-$$;
-comment on function app.team_mates is 'The other places in the teams of bookings: which of them draws, may be another one by now.';
-
 create function app.follow_units(booking_ids uuid[], may_exceed uuid[], anew boolean default false)
 returns void
 language plpgsql
@@ -219,7 +194,11 @@ begin
     select (change.before).authorization_id from unnest(changes) change where (change.before).id is not null);
   -- An expired hold never blocks. Ended before the authorizations are locked: whoever ends a hold locks them after it.
   if exists (select from unnest(changes) change where change.units > 0 and change.authorization_id is not null) then
-    perform app.expire_holds(app.expired_reservations(ids));
+    if app.expire_holds(app.expired_reservations(ids)) > 0 then
+      -- Ending them entered what these bookings, or others of their teams, draw by now.
+      perform app.follow_units(booking_ids, may_exceed, anew);
+      return;
+    end if;
   end if;
   perform from public.authorizations it where it.id = any (ids) order by it.id for update;
 

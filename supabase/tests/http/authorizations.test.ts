@@ -7,7 +7,7 @@ import {
 } from "../../../src/lib/authorizations-client.ts";
 import type { HoldData, PreviewData } from "../../../src/lib/contracts.ts";
 import { authorize, balancesOf, cover, expectUnitsAreSound } from "../support/authorizations.ts";
-import { call, confirm, expectData, expectProblem, holdBody, time } from "../support/calls.ts";
+import { call, confirm, expectData, expectProblem, holdBody, letExpire, time } from "../support/calls.ts";
 import { type Clinic, createClinic, TIME_ZONE } from "../support/clinic.ts";
 import { rpc } from "../support/concurrency.ts";
 import { expectLedgerIsSound, sql } from "../support/stack.ts";
@@ -226,4 +226,50 @@ it("of a team one technician's place draws, as one is charged, and another does 
     201,
   );
   expect(await drawn()).toEqual({ reserved: 4, scheduled: 4, used: 0, overridden: 0 });
+});
+
+it("a team that moves while a place in it has run out draws what it draws, once", async () => {
+  await sql`
+    insert into public.services (organization_id, service_code, name, cpt_code, is_team)
+    values (${clinic.id}, '0373T', 'Team treatment', '0373T', true)`;
+  const authorization = await authorize(clinic, clinic.aspen, { units: 100, codes: ["0373T"] });
+  const holdTeam = async (when: object) =>
+    expectData<HoldData>(
+      await call("sessions-hold", clinic.scheduler, holdBody(clinic, when, { service_code: "0373T" })),
+      201,
+    );
+  await confirm(clinic.scheduler, (await holdTeam(time(30, 16))).hold_key);
+  const [first] = await sql`select id, team_id from public.sessions where organization_id = ${clinic.id}`;
+  const left = await expectData<HoldData>(
+    await call("sessions-join", clinic.scheduler, { team_id: first?.team_id, therapist_id: clinic.theo.id }),
+    201,
+  );
+  await letExpire(left.hold_key);
+  await holdTeam(time(40, 16));
+  const moved = await rpc(sql, clinic.scheduler, "move_session", {
+    session_id: first?.id,
+    version: 1,
+    time_zone: TIME_ZONE,
+    ...time(45, 16),
+  });
+  expect(moved.problem).toBeUndefined();
+  await expectUnitsAreSound();
+  expect(await balancesOf(authorization)).toEqual({ reserved: 4, scheduled: 4, used: 0, overridden: 0 });
+});
+
+it("an authorization that is changed takes nothing of a hold that has run out", async () => {
+  const authorization = await authorize(clinic, clinic.aspen, { units: 2 });
+  const held = await expectData<HoldData>(
+    await call(
+      "sessions-hold",
+      clinic.admin,
+      holdBody(clinic, time(30, 16), { authorization_override: { reason: "A crisis" } }),
+    ),
+    201,
+  );
+  expect(await balancesOf(authorization)).toEqual({ reserved: 2, scheduled: 0, used: 0, overridden: 2 });
+  await letExpire(held.hold_key);
+  await saveAuthorization(await clinic.scheduler.client(), { authorizationId: authorization, units: 3 });
+  await expectUnitsAreSound();
+  expect(await balancesOf(authorization)).toEqual({ reserved: 0, scheduled: 0, used: 0, overridden: 0 });
 });
