@@ -17,7 +17,7 @@ create type app.session_change as (
 -- Finding and locking
 -- ---------------------------------------------------------------------------------------------------------
 
-create function app.find_own_session(organization uuid, wanted uuid, version integer, field text)
+create function app.find_seen_version(organization uuid, wanted uuid, version integer, field text)
 returns public.sessions
 language plpgsql
 stable
@@ -32,7 +32,23 @@ begin
   elsif session.version <> version then
     perform app.refuse('stale_version', 'The session has changed since.',
       jsonb_build_object('version', session.version, 'reason', field));
-  elsif session.status <> 'scheduled' then
+  end if;
+  return session;
+end
+$$;
+comment on function app.find_seen_version is
+  'A session that the caller may book, as they last saw it where they say so (version); or a refusal.';
+
+create function app.find_own_session(organization uuid, wanted uuid, version integer, field text)
+returns public.sessions
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  session public.sessions := app.find_seen_version(organization, wanted, version, field);
+begin
+  if session.status <> 'scheduled' then
     perform app.refuse_field(field, 'not_scheduled', 'Only a scheduled session can be moved.');
   end if;
   return session;
@@ -426,17 +442,10 @@ stable
 set search_path = ''
 as $$
 declare
-  session public.sessions;
+  session public.sessions := app.find_seen_version(
+    organization, (request ->> 'session_id')::uuid, (request ->> 'version')::integer, 'session_id');
 begin
-  select it.* into session
-  from public.sessions it
-  where it.organization_id = organization and it.id = (request ->> 'session_id')::uuid;
-  if session.id is null or not app.may_book(organization, session.therapist_id) then
-    perform app.refuse('not_found', 'There is no such session.');
-  elsif session.version <> (request ->> 'version')::integer then
-    perform app.refuse('stale_version', 'The session has changed since.',
-      jsonb_build_object('version', session.version, 'reason', 'session_id'));
-  elsif session.status in ('cancelled', 'no_show') then
+  if session.status in ('cancelled', 'no_show') then
     perform app.refuse_field('session_id', 'not_open', 'It does not take place.');
   end if;
   return session;
