@@ -6,6 +6,8 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { HoldfastError, toAppProblem } from "../src/lib/errors.ts";
+import { toProblem } from "../src/lib/problems.ts";
 import { time } from "../supabase/tests/support/calls.ts";
 import { createClinic, PASSWORD, TIME_ZONE } from "../supabase/tests/support/clinic.ts";
 import { sql, stack } from "../supabase/tests/support/stack.ts";
@@ -114,6 +116,14 @@ describe("the package", () => {
       byDatabase: ["unauthenticated", "forbidden"],
       cancelled: 1,
     });
+  });
+
+  it("knows the errors of src/lib/claims-export.ts, which it leaves out", async () => {
+    const { isHoldfastError } = await import(pathToFileURL(join(folder, "index.js")).href);
+    const error = new HoldfastError(toAppProblem(toProblem("unauthenticated")));
+    expect(isHoldfastError(error, "unauthenticated")).toBe(true);
+    expect(isHoldfastError(error, "not_found")).toBe(false);
+    expect(isHoldfastError(new Error("HoldfastError"))).toBe(false);
   });
 
   it("throws a HoldfastError also where a module that it loads when needed is not there any more", async () => {

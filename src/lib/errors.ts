@@ -47,7 +47,9 @@ export function isHoldfastError<C extends ProblemCode = ProblemCode>(
   error: unknown,
   ...codes: C[]
 ): error is HoldfastError<C> {
-  return error instanceof HoldfastError && (codes.length === 0 || codes.some((code) => code === error.code));
+  // By name: an app that has src/lib/claims-export.ts beside the package has the class twice.
+  const known = error instanceof Error && error.name === "HoldfastError" ? (error as HoldfastError) : null;
+  return known !== null && (codes.length === 0 || codes.some((code) => code === known.code));
 }
 
 /** A wire problem as apps see it; the fields that `errors` names are spelled as the app spelled them. */
