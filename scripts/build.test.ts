@@ -249,8 +249,8 @@ const APP = `
 `;
 
 const TYPED_APP = `
-  import type { SupabaseClient } from "@supabase/supabase-js";
-  import { createHoldfast, isHoldfastError, type SessionHold } from "holdfast";
+  import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+  import { createHoldfast, type Database, isHoldfastError, type OpenTimesSearch, type SessionHold } from "holdfast";
   declare const supabase: SupabaseClient;
   const { sessions, consents } = createHoldfast(supabase, { maxAttempts: 2 });
   const when = { timeZone: "UTC", startTime: new Date(), endTime: new Date() };
@@ -258,6 +258,15 @@ const TYPED_APP = `
     therapistId: "", clientId: "", serviceCode: "", ...when,
   });
   export const signedAt: Promise<string[]> = consents.listConsents({ clientId: "" }).then((all) => all.map((one) => one.signedAt));
+  const { attendance, notes, waitlist } = createHoldfast(createClient<Database>("", ""));
+  export const started = attendance.startSession({ sessionId: "", actualStartTime: new Date() });
+  export const booked: Promise<string | undefined> = waitlist
+    .answerOffer({ holdKey: "", answer: "accept" })
+    .then((answered) => answered.session?.id ?? answered.appointment?.sessionId);
+  export const shown: Promise<string[]> = notes
+    .readNotes({ sessionId: "" })
+    .then((all) => all.map((note) => (note.text === null ? note.unreadable : note.text)));
+  export const search = (asked: OpenTimesSearch) => sessions.findOpenTimes(asked);
   // @ts-expect-error a hold names its service
   sessions.requestSessionHold({ therapistId: "", clientId: "", ...when });
   // @ts-expect-error the key of a hold, not all of it, which the server would refuse

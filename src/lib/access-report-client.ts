@@ -14,9 +14,10 @@ import {
 import type { CallOptions } from "./call.ts";
 import { callRpc } from "./call-rpc.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
+import type { WithDates } from "./time-range.ts";
 
 /** Whose record, in which time, and which page. */
-export type AccessReportRequest = Camel<z.input<typeof accessReportRequestSchema>>;
+export type AccessReportRequest = WithDates<Camel<z.input<typeof accessReportRequestSchema>>, "from" | "to">;
 /** One access to a client's record, or one that was refused. */
 export type AccessEntry = Camel<z.output<typeof accessEntrySchema>>;
 /** A page of the report, newest first; `next` asks on as `after`. */

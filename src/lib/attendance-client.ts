@@ -20,21 +20,24 @@ import {
 import type { CallOptions } from "./call.ts";
 import { callRpc } from "./call-rpc.ts";
 import { type Camel, fromWire, toWire } from "./casing.ts";
+import type { WithDates } from "./time-range.ts";
+
+type ActualTime = "actualStartTime" | "actualEndTime";
 
 /** Where a visit began or ended. */
 export type VisitLocation = Camel<z.input<typeof locationSchema>>;
 /** Which session began; when, unless it is now; from where. */
-export type SessionStart = Camel<z.input<typeof startRequestSchema>>;
+export type SessionStart = WithDates<Camel<z.input<typeof startRequestSchema>>, "actualStartTime">;
 /** Which session ended; when, unless it is now; from where. Both times of one that was never started. */
-export type SessionCompletion = Camel<z.input<typeof completeRequestSchema>>;
+export type SessionCompletion = WithDates<Camel<z.input<typeof completeRequestSchema>>, ActualTime>;
 /** To which session the client did not come, and why, where that is known. */
 export type NoShowRequest = Camel<z.input<typeof noShowRequestSchema>>;
 /** What a session should have been marked as, and why it was not. */
-export type AttendanceCorrection = Camel<z.input<typeof correctRequestSchema>>;
+export type AttendanceCorrection = WithDates<Camel<z.input<typeof correctRequestSchema>>, ActualTime>;
 /** Which organization's, how late, which page. */
 export type NoShowCandidatesRequest = Camel<z.input<typeof noShowCandidatesRequestSchema>>;
 /** Which organization's, of which time, which page. */
-export type EvvRecordsRequest = Camel<z.input<typeof evvRecordsRequestSchema>>;
+export type EvvRecordsRequest = WithDates<Camel<z.input<typeof evvRecordsRequestSchema>>, "from" | "to">;
 /** Which session takes place where. */
 export type PlaceOfServiceRequest = Camel<z.input<typeof setPlaceOfServiceRequestSchema>>;
 

@@ -177,6 +177,7 @@ export {
   type Occurrence,
   type Session,
 } from "./contracts.ts";
+export type { Database } from "./database.types.ts";
 export {
   DOCUMENT_BUCKET,
   DOCUMENT_LINK_SECONDS,
@@ -240,7 +241,7 @@ export {
   signNote,
 } from "./notes-client.ts";
 export { MAX_SEARCH, type OpenTimesRequest } from "./open-times.ts";
-export { findOpenTimes, type OpenTime, type OpenTimes } from "./open-times-client.ts";
+export { findOpenTimes, type OpenTime, type OpenTimes, type OpenTimesSearch } from "./open-times-client.ts";
 export {
   type FieldError,
   PROBLEM_CODES,
@@ -313,6 +314,7 @@ export type { TimeRange } from "./time-range.ts";
 export {
   type AcceptedAppointment,
   type AcceptedOffer,
+  type AnsweredOffer,
   answerOffer,
   joinWaitlist,
   leaveWaitlist,

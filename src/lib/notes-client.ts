@@ -39,7 +39,11 @@ export type ClientKey = Camel<z.output<typeof clientKeySchema>>;
 /** A note without its text. */
 export type Note = Camel<NoteOnTheWire>;
 /** A note as its readers see it; `text` is null where it does not open, and `unreadable` says why. */
-export type NoteWithText = Camel<NoteWithTextOnTheWire>;
+export type NoteWithText = Note &
+  (
+    | { text: string; unreadable: null }
+    | { text: null; unreadable: NonNullable<NoteWithTextOnTheWire["unreadable"]> }
+  );
 
 /**
  * Saves a draft: a new version over the one that `version` names.
@@ -75,7 +79,8 @@ export async function readNotes(
     notesResponseSchema,
     options,
   );
-  return data.notes.map((note) => fromWire(note));
+  // Either there is a text, or why there is none.
+  return data.notes.map((note) => fromWire(note) as NoteWithText);
 }
 
 /**

@@ -15,6 +15,11 @@ export interface TimeRange {
   endTimeOffsetMinutes?: number;
 }
 
+/** `Request` with an instant in each of `Names` as a `Date` too. */
+export type WithDates<Request, Names extends keyof Request> = Omit<Request, Names> & {
+  [Name in keyof Pick<Request, Names>]: Request[Name] | Date;
+};
+
 /** One stretch of time, which may be the first of a recurrence; or several. */
 export type Times =
   | (TimeRange & { occurrences?: undefined })

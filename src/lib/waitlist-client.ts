@@ -28,6 +28,11 @@ export type WaitlistEntry = Camel<WaitlistEntryOnTheWire>;
 export type AcceptedOffer = Camel<AcceptedOfferData>;
 /** The same to a family: the appointment, as `family_sessions` shows it. */
 export type AcceptedAppointment = Camel<AcceptedAppointmentData>;
+/** The entry and, after `accept`, what was booked: a `session` to those who book, an `appointment` to a family. */
+export type AnsweredOffer =
+  | (AcceptedOffer & { appointment?: undefined })
+  | (AcceptedAppointment & { session?: undefined })
+  | { entry: WaitlistEntry; session?: undefined; appointment?: undefined };
 
 /**
  * Puts a client on the waitlist. Time that comes free is offered first come first served.
@@ -69,15 +74,9 @@ export async function leaveWaitlist(
  */
 export async function answerOffer(
   supabase: SupabaseClient,
-  request: OfferAnswer & { answer: "accept" },
-  options?: CallOptions,
-): Promise<AcceptedOffer | AcceptedAppointment>;
-export async function answerOffer(
-  supabase: SupabaseClient,
   request: OfferAnswer,
-  options?: CallOptions,
-): Promise<{ entry: WaitlistEntry } | AcceptedOffer | AcceptedAppointment>;
-export async function answerOffer(supabase: SupabaseClient, request: OfferAnswer, options: CallOptions = {}) {
+  options: CallOptions = {},
+): Promise<AnsweredOffer> {
   const response = request.answer === "accept" ? acceptedOfferResponseSchema : waitlistResponseSchema;
   const body = toWire({ action: "answer", ...request });
   const { data } = await call(supabase, "waitlist", body, response, options);
