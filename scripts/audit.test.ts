@@ -285,6 +285,7 @@ describe("npm run audit", () => {
       ["verify", "--db", unreachable, "--head", "abc"],
       ["verify", "--db", unreachable, "--from", "yesterday"],
       ["head", "--db", unreachable, "--from", "2026-01-01"],
+      ["verify", "--db", stack.databaseUrl, "--from", "2026-02-01", "--to", "2026-01-01"],
       ["verify", "--dbb", unreachable],
     ]) {
       const { code, stdout, stderr } = await run(...args);

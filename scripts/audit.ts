@@ -54,6 +54,9 @@ process.exitCode = await runCommand("audit", usage, { allowPositionals: true, op
     );
   }
   const range = { from: microseconds("--from", from), to: microseconds("--to", to) };
+  if (range.from !== undefined && range.to !== undefined && range.from >= range.to) {
+    throw new CommandError("usage", "--from is not before --to.");
+  }
   return withDatabase(parseRemote(url), (sql) => {
     if (name === "head") return printHead(sql, json);
     if (name === "seal") return seal(sql, json);

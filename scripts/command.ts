@@ -33,9 +33,17 @@ export async function runCommand<const Config extends ParseArgsConfig>(
 function readArguments<const Config extends ParseArgsConfig>(config: Config) {
   try {
     return parseArgs(config);
-  } catch {
-    throw new CommandError("usage", "there is an argument too many, or one without its value.");
+  } catch (error) {
+    throw new CommandError("usage", wrongArgument(String(error)));
   }
+}
+
+/** What parseArgs refused; of what it says, nothing but the name of an option. */
+function wrongArgument(said: string): string {
+  const [, unknown] = /: Unknown option '(--[a-z-]+)'/.exec(said) ?? [];
+  if (unknown) return `there is no option ${unknown}.`;
+  const [, bare] = /: Option '(--[a-z-]+)(?: <value>)?' argument/.exec(said) ?? [];
+  return bare ? `${bare} is without its value.` : "there is an argument too many.";
 }
 
 /** Works on one connection; what the driver or the server says is told of the remote. */

@@ -312,6 +312,7 @@ describe("npm run doctor", () => {
     const at = lines[0]?.indexOf("state") ?? -1;
     const rows = lines.slice(1, lines.indexOf(""));
     expect(rows.length).toBeGreaterThan(20);
+    expect(lines[0]?.length).toBeLessThan(140);
     for (const row of rows) expect(row.slice(at)).toMatch(/^(ok|warn|by hand) /);
     expect(well.stdout).toMatch(/\n\d+ ok, 3 to look at, 0 failed, 8 by hand\n$/);
 

@@ -177,13 +177,17 @@ describe("npm run drift", () => {
       drift(["--remote", `postgres://postgres:${secret}@127.0.0.1:${port}/postgres`]),
       drift(["--remote", "postgres://postgres:hunter2/hunter2@127.0.0.1:5432/postgres"]),
       drift(["--remotely", `postgres://postgres:${secret}@${nowhere}/postgres`]),
+      drift([`--postgres://postgres:${secret}@${nowhere}/postgres`]),
+      drift(["--remote", "--json"]),
       drift([]),
     ]);
     const messages = [
       `drift: Cannot read ${nowhere}/postgres as postgres: nothing listens there. (ECONNREFUSED)`,
       `drift: Cannot read 127.0.0.1:${port}/postgres as postgres: the password is wrong. (28P01)`,
       "drift: the database's address is not a URL like postgres://",
-      "drift: there is an argument too many, or one without its value.",
+      "drift: there is no option --remotely.",
+      "drift: there is an argument too many.",
+      "drift: --remote is without its value.",
       "drift: --remote is missing.",
     ];
     for (const [index, { code, stdout, stderr }] of failures.entries()) {

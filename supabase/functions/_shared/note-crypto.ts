@@ -68,10 +68,11 @@ const DIGEST_USE = new TextEncoder().encode("holdfast note digest v1");
  * @throws NoteKeysError when it is absent or malformed.
  */
 export function readMasterKeys(secret: string | undefined): MasterKeys {
+  if (!secret) throw new NoteKeysError("HOLDFAST_NOTE_KEYS is not set");
   const keys = new Map<string, Uint8Array<ArrayBuffer>>();
   let current: unknown;
   try {
-    const parsed = JSON.parse(secret ?? "") as { current?: unknown; keys?: Record<string, unknown> };
+    const parsed = JSON.parse(secret) as { current?: unknown; keys?: Record<string, unknown> };
     current = parsed.current;
     for (const [id, encoded] of Object.entries(parsed.keys ?? {})) {
       const bytes = new Uint8Array(base64url.decode(String(encoded)));
