@@ -154,7 +154,7 @@ begin
     ('already_billed', 'It is on a claim already.'),
     ('not_completed', 'Only what took place is billed.'),
     ('no_units', 'It comes to no unit.'),
-    ('no_payer', 'Nobody covered the client that day.'),
+    ('no_payer', 'No coverage was known when it was charged: enter that of its day, then the operator runs app.reprice.'),
     ('no_place_of_service', 'It says no place of service, or one that claims do not know.'),
     ('code_not_billable', 'The code was not in force that day, or asks for a higher credential.'),
     ('mue_not_overridden', 'It exceeds the limit of units: record why (override_mue).'),

@@ -9,6 +9,7 @@ import {
   overrideMue,
   rebillCase,
   saveAuthorization,
+  saveCoverage,
   settleCase,
   voidCase,
 } from "../../../src/lib/index.ts";
@@ -147,6 +148,24 @@ describe("attaching", () => {
     expect(await refusal(attachSessions(app, { sessionIds: [good] }))).toEqual([
       `sessions.${good} already_billed`,
     ]);
+  });
+
+  it("bills what was delivered before its coverage was entered once its day is charged anew, and says so", async () => {
+    const fresh = await createBillingClinic();
+    const billing = await fresh.scheduler.client();
+    const early = await deliver(fresh, { daysAgo, hour: 8, client: fresh.unassigned });
+    await saveCoverage(billing, {
+      clientId: fresh.unassigned,
+      payerId: fresh.payer,
+      startsOn: "2020-01-01",
+      memberId: "M1",
+      relationshipToSubscriber: "self",
+    });
+    await expect(attachSessions(billing, { sessionIds: [early] })).rejects.toMatchObject({
+      problem: { errors: [{ code: "no_payer", message: expect.stringContaining("app.reprice") }] },
+    });
+    await sql`select app.reprice(${early})`;
+    expect(await attachSessions(billing, { sessionIds: [early] })).toMatchObject([{ payerId: fresh.payer }]);
   });
 
   it("asks for a rate, a reason beyond a limit, and a signed note where the clinic or the payer does", async () => {
