@@ -219,7 +219,7 @@ end
 $$;
 comment on function app.expand_hours is 'The instants that weekly hours cover within some ranges.';
 
-create function app.available_time(organization uuid, therapist uuid, within tstzmultirange)
+create function app.available_time(organization uuid, therapist uuid, within tstzmultirange, kept_too boolean default false)
 returns tstzmultirange
 language plpgsql
 stable
@@ -240,7 +240,7 @@ begin
     where hours.organization_id = organization and hours.therapist_id = therapist);
   select
     range_agg(tstzrange(own.start_time, own.end_time)) filter (where own.kind = 'extra_hours'),
-    range_agg(tstzrange(own.start_time, own.end_time)) filter (where own.beside_exception_id is not null)
+    range_agg(tstzrange(own.start_time, own.end_time)) filter (where own.beside_exception_id is not null and not kept_too)
   into extra, kept
   from public.availability_exceptions own
   where own.organization_id = organization and own.therapist_id = therapist and own.status = 'active'
@@ -255,7 +255,7 @@ end
 $$;
 comment on function app.available_time is
   'When a therapist works within some ranges: the weekly hours without holidays, with extra hours. Time off is a claim '
-  'of the ledger and is not taken away here, but for the time of what was kept in it.';
+  'of the ledger and is not taken away here, but for the time of what was kept in it, unless that is asked for too.';
 
 create function app.preferred_time(organization uuid, client uuid, within tstzmultirange)
 returns tstzmultirange

@@ -95,7 +95,9 @@ begin
         and session.start_time < upper(within) and session.end_time > lower(within)
     ),
     working as (
-      select app.available_time(organization, therapist, range_agg(tstzrange(ahead.start_time, ahead.end_time))) as available
+      -- Time off is no matter of hours: what was kept in it is judged by the hours as if there was none.
+      select app.available_time(
+        organization, therapist, range_agg(tstzrange(ahead.start_time, ahead.end_time)), kept_too => true) as available
       from ahead
     )
     select coalesce(jsonb_agg(jsonb_build_object(

@@ -118,6 +118,25 @@ describe("availability through supabase-js and src/lib", () => {
     await hold(clinic, time(30, 18));
   });
 
+  it("names what was kept in time off as outside of the hours only where it is", async () => {
+    const own = await createClinic();
+    const scheduler = await own.scheduler.client();
+    const { session } = await confirm(own.rosa.user, (await hold(own, time(30, 18))).hold_key);
+    const off = { kind: "time_off" as const, therapistId: own.rosa.id, ...span(30, 17, 240) };
+    await addAvailabilityException(scheduler, { ...off, onConflict: "keep" });
+    const hours = async (localStart: string) => {
+      const { sessionsOutside } = await setAvailability(scheduler, {
+        therapistId: own.rosa.id,
+        timeZone: "UTC",
+        effectiveFrom: new Date(Date.now() + 86_400_000).toISOString().slice(0, 10),
+        hours: [1, 2, 3, 4, 5, 6, 7].map((weekday) => ({ weekday, localStart, localEnd: "24:00" })),
+      });
+      return sessionsOutside.map(({ id }) => id);
+    };
+    expect(await hours("17:00")).toEqual([]);
+    expect(await hours("19:00")).toEqual([session.id]);
+  });
+
   it("closes the whole organization for a holiday, and opens extra hours on it", async () => {
     const own = await createClinic();
     const admin = await own.admin.client();
