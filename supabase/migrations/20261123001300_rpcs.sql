@@ -21,6 +21,7 @@ declare
   request_hash bytea;
   data jsonb;
   refusal text;
+  is_repeat boolean := false;
 begin
   if app.caller() is null then
     return app.refuse_unauthenticated(operation);
@@ -61,6 +62,10 @@ begin
         return jsonb_build_object('data', data, 'replayed', true);
       end if;
     end if;
+    -- What it leads up to is a replay.
+    if operation = 'prepare_note' then
+      is_repeat := (app.note_saved_under(organization, request ->> 'saved_under')).id is not null;
+    end if;
   exception
     when sqlstate 'HF000' then
       get stacked diagnostics refusal = pg_exception_detail;
@@ -69,7 +74,9 @@ begin
   end;
 
   -- Outside the blocks that are undone: a refused call counts, only a replay does not.
-  data := app.count_call(organization, operation, is_admitted => refusal is null);
+  if not is_repeat then
+    data := app.count_call(organization, operation, is_admitted => refusal is null);
+  end if;
   if data is not null then
     return data;
   elsif refusal is not null then

@@ -85,6 +85,18 @@ describe("a note", () => {
     expect((await storedNotes(clinic)).versions).toHaveLength(2);
   });
 
+  it("that was saved is found again once the calls of the minute are used up", async () => {
+    const clinic = await createNotesClinic();
+    const headers = { "idempotency-key": randomUUID() };
+    const body = { action: "save", session_id: clinic.session, version: 0, text: TEXT };
+    const first = await expectData(await notes(clinic.rosa.user, body, headers), 200);
+    await sql`update public.organizations set calls_per_minute = 1 where id = ${clinic.id}`;
+    await notes(clinic.rosa.user, body);
+    const again = await notes(clinic.rosa.user, body, headers);
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect(await expectData(again, 200)).toEqual(first);
+  });
+
   it("is saved once for one idempotency key, although each encryption of it is another", async () => {
     const clinic = await createNotesClinic();
     const headers = { "idempotency-key": randomUUID() };
