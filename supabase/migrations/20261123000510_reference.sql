@@ -4,6 +4,7 @@
 --   * The same for every organization; read by everybody signed in, written by the platform's operator only
 --     (`npm run reference`).
 --   * What changes with time has the days on which it holds, so that an old session is priced as of its own day.
+--   * So has a therapist's credential: what it was, until when, is kept whoever changes it.
 
 create table public.credentials (
   code text primary key,
@@ -30,6 +31,40 @@ insert into public.credentials (code, description, level, modifier) values
 alter table public.therapists
   add constraint therapists_credential_fkey foreign key (credential) references public.credentials (code);
 create index therapists_credential_idx on public.therapists (credential);
+
+create table app.former_credentials (
+  organization_id uuid not null,
+  therapist_id uuid not null,
+  credential text not null references public.credentials (code),
+  until timestamptz not null,
+  primary key (therapist_id, until),
+  constraint former_credentials_therapist_fkey
+    foreign key (organization_id, therapist_id) references public.therapists (organization_id, id) on delete cascade
+);
+comment on table app.former_credentials is
+  'Which credential a therapist had until when, before the next one or that of today: what was delivered is charged by the one of its own '
+  'time, whenever it is recorded.';
+create index former_credentials_organization_idx on app.former_credentials (organization_id, therapist_id);
+create index former_credentials_credential_idx on app.former_credentials (credential);
+alter table app.former_credentials enable row level security;
+
+create function app.keep_former_credential()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  insert into app.former_credentials (organization_id, therapist_id, credential, until)
+  values (old.organization_id, old.id, old.credential, now())
+  -- Of one transaction the first: what it had in between nobody ever was.
+  on conflict (therapist_id, until) do nothing;
+  return null;
+end
+$$;
+comment on function app.keep_former_credential is 'Keeps the credential that a therapist had until now. Definer: nobody else writes it.';
+create trigger keep_former_credential after update of credential on public.therapists
+  for each row when (new.credential <> old.credential) execute function app.keep_former_credential();
 
 create function app.check_service_credentials()
 returns trigger

@@ -4,8 +4,8 @@
 --   * A session has a planned charge from the moment it is booked, and an actual one once it is completed with its actual
 --     times. Statement triggers on sessions keep both, whoever writes.
 --   * A session belongs to the day it starts on in the organization's zone. Minutes are elapsed ones, not the wall clock's.
---   * A charge is priced by the rules of its own day, and by the credential that was recorded with it. Its code is that of
---     what was booked: a service that sessions are of keeps its code.
+--   * A charge is priced by the rules of its own day, and by the credential that its therapist had when it began. Its code is
+--     that of what was booked: a service that sessions are of keeps its code.
 
 create table public.session_charges (
   id uuid primary key default app.new_id(),
@@ -57,7 +57,7 @@ comment on table public.session_charges is
   'sessions. A cancelled session keeps its planned charge as it was.';
 comment on column public.session_charges.service_date is 'The day it starts on, in the organization''s zone.';
 comment on column public.session_charges.minutes is 'Minutes that count, before rounding.';
-comment on column public.session_charges.credential is 'The therapist''s credential when the charge was first derived for that therapist.';
+comment on column public.session_charges.credential is 'The therapist''s credential when the session began; of a planned charge, as far as that was known.';
 comment on column public.session_charges.mue_units is 'Units of the code in the client''s day; null unless they exceed mue_limit.';
 comment on column public.session_charges.override_reason is 'PHI: why more units than the limit were necessary.';
 create index session_charges_therapist_idx on public.session_charges (therapist_id);
@@ -65,7 +65,7 @@ create index session_charges_payer_idx on public.session_charges (payer_id) wher
 create index session_charges_service_date_idx on public.session_charges (organization_id, service_date);
 select app.add_stamps('public.session_charges');
 
-create function app.charge_sources(days app.client_day[], of_kind text, newly_staffed uuid[])
+create function app.charge_sources(days app.client_day[], of_kind text)
 returns table (organization_id uuid, input app.charge_input, credential text, place_of_service text, payer_id uuid)
 language plpgsql
 stable
@@ -124,9 +124,13 @@ begin
   join public.cpt_codes code on code.code = service.cpt_code
   join public.therapists therapist
     on therapist.organization_id = session.organization_id and therapist.id = session.therapist_id
-  left join public.session_charges recorded
-    on recorded.session_id = session.id and recorded.kind = of_kind and session.id <> all (newly_staffed)
-  join public.credentials held on held.code = coalesce(recorded.credential, therapist.credential)
+  join public.credentials held on held.code = coalesce(
+    (select it.credential
+      from app.former_credentials it
+      where it.organization_id = session.organization_id and it.therapist_id = session.therapist_id and it.until > time.starts
+      order by it.until
+      limit 1),
+    therapist.credential)
   left join public.places_of_service place on place.code = session.place_of_service
   cross join lateral app.payer_rule(session.organization_id, of_day.payer, code.code, of_day.day) rule
   where session.organization_id = of_day.organization_id
@@ -137,10 +141,9 @@ begin
 end
 $$;
 comment on function app.charge_sources is
-  'The sessions of clients'' days with what the rules of the day say of them. newly_staffed: sessions whose therapist changed, '
-  'so that the recorded credential is not theirs.';
+  'The sessions of clients'' days with what the rules of the day say of them, and the credentials of the time.';
 
-create function app.write_charges(days app.client_day[], of_kind text, newly_staffed uuid[] default '{}')
+create function app.write_charges(days app.client_day[], of_kind text)
 returns void
 language plpgsql
 set search_path = ''
@@ -150,7 +153,7 @@ as $$
 begin
   with source as materialized (
     select it.organization_id, it.input, it.credential, it.place_of_service, it.payer_id
-    from app.charge_sources(days, of_kind, newly_staffed) it
+    from app.charge_sources(days, of_kind) it
   )
   insert into public.session_charges as charge (
     organization_id, session_id, therapist_id, kind, service_date, cpt_code, modifiers, minutes, units, rounded_minutes,
@@ -195,7 +198,6 @@ set enable_seqscan = off
 as $$
 declare
   changed uuid[];
-  restaffed uuid[] := '{}';
   days app.client_day[];
   actual_days app.client_day[];
 begin
@@ -229,13 +231,6 @@ begin
     if changed = '{}' then
       return null;
     end if;
-    restaffed := array(
-      select it.id
-      from (
-        select before.id, before.therapist_id from old_rows before
-        except
-        select after.id, after.therapist_id from new_rows after
-      ) it);
     select
       array_agg(distinct row(
         version.organization_id, version.client_id,
@@ -264,10 +259,10 @@ begin
   end if;
 
   if days is not null then
-    perform app.write_charges(days, 'planned', restaffed);
+    perform app.write_charges(days, 'planned');
   end if;
   if actual_days is not null then
-    perform app.write_charges(actual_days, 'actual', restaffed);
+    perform app.write_charges(actual_days, 'actual');
   end if;
   return null;
 end
@@ -326,8 +321,8 @@ begin
 end
 $$;
 comment on function app.reprice is
-  'Derives the charges of a session''s day anew, by the rules that hold for that day as they are written now and by the '
-  'credential recorded with each charge. For operators, after a rule was put right.';
+  'Derives the charges of a session''s day anew, by the rules and the credentials that hold for that day as they are '
+  'written now. For operators, after one was put right.';
 
 create function app.planned_units(
   organization uuid, client uuid, service uuid, therapist uuid, start_time timestamptz, end_time timestamptz

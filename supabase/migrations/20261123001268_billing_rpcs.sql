@@ -71,7 +71,7 @@ begin
         from app.charge_sources(array(
           select distinct row(organization, session.client_id, (charge.it).service_date)::app.client_day
           from charge
-          join public.sessions session on session.id = (charge.it).session_id), 'actual', '{}') source)) derived
+          join public.sessions session on session.id = (charge.it).session_id), 'actual') source)) derived
     ),
     differing as materialized (
       select session.client_id, line.service_date

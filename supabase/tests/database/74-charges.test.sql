@@ -1,6 +1,6 @@
 -- Charges: that every session has its planned one, and every completed session its actual one, by the rules of its own day.
 begin;
-select plan(58);
+select plan(60);
 
 create function pg_temp.book(label text, clinic text, starts timestamptz, ends timestamptz, changes jsonb default '{}')
 returns uuid
@@ -278,7 +278,22 @@ select is((pg_temp.charge('long')).overridden_at, null, 'other units must be jus
 -- Pricing again
 -- ---------------------------------------------------------------------------------------------------------
 
+select pg_temp.book(label, 'north', starts::timestamptz, starts::timestamptz + interval '1 hour')
+from (values ('before', '2027-05-03 14:00Z'), ('after', '2027-08-02 14:00Z')) it (label, starts);
+select tests.authenticate_as(tests.id('north admin login'));
 update public.therapists set credential = 'BCBA' where id = tests.id('north rosa');
+select tests.clear_authentication();
+-- As if that were done in summer, and what was delivered before it recorded after it.
+update app.former_credentials set until = '2027-07-01Z' where therapist_id = tests.id('north rosa');
+select pg_temp.complete('before', '2027-05-03 14:00Z', '2027-05-03 15:00Z'), pg_temp.complete('after', '2027-08-02 14:00Z', '2027-08-02 15:00Z');
+select is(
+  array[(pg_temp.charge('before', 'actual')).modifiers::text, (pg_temp.charge('after', 'actual')).modifiers::text], array['{HM}', '{HO}'],
+  'what was delivered is charged by the credential of its own time, whenever it was booked and is recorded');
+update public.sessions set status = 'no_show', actual_start_time = null, actual_end_time = null, corrected_at = '2027-07-02Z'
+where id = tests.id('before');
+update public.sessions set corrected_at = '2027-07-03Z', status = 'completed',
+  actual_start_time = '2027-05-03 14:00Z', actual_end_time = '2027-05-03 15:00Z' where id = tests.id('before');
+select is((pg_temp.charge('before', 'actual')).credential, 'RBT', 'and so it is when it was corrected, and corrected back');
 update public.payer_modifiers set modifiers = '{U9}' where payer_id = tests.id('strict') and modifiers = '{U2}';
 update public.payer_modifiers set ends_on = '2027-06-03' where payer_id = tests.id('strict') and modifiers = '{U1}';
 select app.reprice(tests.id('on ' || day)) from unnest(array['2027-06-01', '2027-06-02']) day;
