@@ -43,7 +43,9 @@ begin
     array_agg(page.id::text order by page.id)
   into rows, keys
   from (
-    select it.id
+    -- Who takes no sessions any more has no time for them, whatever hours were left standing.
+    select it.id,
+      within * tstzmultirange(tstzrange(null, case it.status when 'inactive' then it.status_changed_at end)) as employed
     from public.therapists it
     where it.organization_id = organization and it.id > after[1]::uuid and app.reports_on(asked, it.id, null)
     order by it.id
@@ -70,13 +72,13 @@ begin
       and it.start_time < asked.until + interval '8 days' and it.status = 'completed'
   ) delivered
   cross join lateral (values (
-    app.minutes_of(app.available_time(organization, page.id, within) - coalesce(time_off.during, '{}')),
+    app.minutes_of(app.available_time(organization, page.id, page.employed) - coalesce(time_off.during, '{}')),
     app.minutes_of(booked.during * within), app.minutes_of(delivered.during * within))) as time (available, scheduled, delivered);
   return app.report_page(rows, keys, asked.size);
 end
 $$;
 comment on function app.read_utilization is
-  'Of each therapist the minutes available (weekly hours and extra hours without holidays and time off), booked and delivered. A '
+  'Of each therapist the minutes available (weekly hours and extra hours without holidays and time off, until they became inactive), booked and delivered. A '
   'share may exceed 1: sessions may be booked outside of hours, on purpose.';
 
 create function app.read_authorization_units(organization uuid, request jsonb)

@@ -1,7 +1,7 @@
 -- Reports: what counts where a month or a day ends, who is told what, pages, and requests that cannot be answered. That the
 -- totals are right, a recount of random months shows: http/reports-model.test.ts.
 begin;
-select plan(74);
+select plan(76);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.therapists (id, organization_id, user_id, display_name, credential) values
@@ -80,6 +80,15 @@ select is(
   (select it ->> 'available_minutes' from jsonb_array_elements(pg_temp.ask('north admin login', 'read_utilization', pg_temp.day('2026-03-08')) -> 'rows') it
     where it ->> 'therapist_id' = tests.id('north theo')::text),
   '1380', 'and one of 23 hours less');
+create function pg_temp.available_in(day text) returns text language sql as $$
+  select it ->> 'available_minutes'
+  from jsonb_array_elements(pg_temp.ask('north admin login', 'read_utilization', pg_temp.day(day)) -> 'rows') it
+  where it ->> 'therapist_id' = tests.id('north theo')::text
+$$;
+update public.therapists set status = 'inactive' where id = tests.id('north theo');
+select is(pg_temp.available_in((current_date + 30)::text), '0', 'who is inactive has no time, whatever weekly hours were left standing');
+select is(pg_temp.available_in('2025-11-02'), '1500', 'and had it as long as they were active');
+update public.therapists set status = 'active' where id = tests.id('north theo');
 
 -- Forecast: what is booked counts, what is missed or cancelled does not; and what is done counts by its actual times.
 select pg_temp.book('done', 'rosa', 'birch', '2026-07-01 09:00', 600);
