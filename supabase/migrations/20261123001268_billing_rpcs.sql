@@ -92,6 +92,8 @@ begin
         when session.status <> 'completed' or charge.it is null then 'not_completed'
         when (charge.it).units = 0 then 'no_units'
         when (charge.it).payer_id is null then 'no_payer'
+        when (app.coverage_on(organization, session.client_id, (charge.it).payer_id, (charge.it).service_date)).id is null
+          then 'no_coverage'
         -- Booked as any two digits.
         when place.code is null then 'no_place_of_service'
         when '{code_not_in_force,code_not_for_credential}'::text[] && (charge.it).warnings then 'code_not_billable'
@@ -155,6 +157,7 @@ begin
     ('not_completed', 'Only what took place is billed.'),
     ('no_units', 'It comes to no unit.'),
     ('no_payer', 'No coverage was known when it was charged: enter that of its day, then the operator runs app.reprice.'),
+    ('no_coverage', 'Its payer does not cover the client that day any more: put the coverage right, or the operator runs app.reprice.'),
     ('no_place_of_service', 'It says no place of service, or one that claims do not know.'),
     ('code_not_billable', 'The code was not in force that day, or asks for a higher credential.'),
     ('mue_not_overridden', 'It exceeds the limit of units: record why (override_mue).'),

@@ -168,6 +168,25 @@ describe("attaching", () => {
     expect(await attachSessions(billing, { sessionIds: [early] })).toMatchObject([{ payerId: fresh.payer }]);
   });
 
+  it("refuses what is charged to a payer that does not cover that day any more", async () => {
+    const fresh = await createBillingClinic();
+    const billing = await fresh.scheduler.client();
+    const session = await deliver(fresh, { daysAgo });
+    await sql`
+      update public.client_coverages set ends_on = current_date - ${daysAgo + 2}::integer
+      where organization_id = ${fresh.id} and client_id = ${fresh.aspen}`;
+    expect(await refusal(attachSessions(billing, { sessionIds: [session] }))).toEqual([
+      `sessions.${session} no_coverage`,
+    ]);
+    await sql`
+      insert into public.client_coverages (organization_id, client_id, payer_id, starts_on)
+      values (${fresh.id}, ${fresh.aspen}, ${fresh.otherPayer}, current_date - ${daysAgo + 1}::integer)`;
+    await sql`select app.reprice(${session})`;
+    const [claim] = await attachSessions(billing, { sessionIds: [session] });
+    expect(claim?.payerId).toBe(fresh.otherPayer);
+    await expectBillingIsSound(fresh);
+  });
+
   it("asks for a rate, a reason beyond a limit, and a signed note where the clinic or the payer does", async () => {
     const fresh = await createBillingClinic();
     const billing = await fresh.scheduler.client();
