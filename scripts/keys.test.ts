@@ -121,6 +121,13 @@ describe("npm run keys", () => {
       Buffer.from(bytes).toString("hex"),
     );
     for (const { proof_key } of both) expect(masters).not.toContain(proof_key.toString("hex"));
+    // Another project's value would shut out the functions that write now.
+    const other = (await run(["generate"])).stdout.trim();
+    const refused = await run(["admit", "--db", stack.databaseUrl], other);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("nothing was changed")]);
+    expect(await admitted()).toEqual(both);
+    expect((await run(["admit", "--anyway", "--db", stack.databaseUrl], other)).code).toBe(0);
+    expect((await admitted()).map(({ master_key_id }) => master_key_id)).toEqual([JSON.parse(other).current]);
     expect((await run(["admit", "--db", stack.databaseUrl], first)).code).toBe(0);
     expect((await admitted()).map(({ master_key_id }) => master_key_id)).toEqual([JSON.parse(first).current]);
   });

@@ -31,6 +31,7 @@ Commands
 
 Options
   --db       admit, rotate: postgres://user@host:5432/postgres, with the password in it or in the environment as PGPASSWORD
+  --anyway   admit: even if the value opens none of the clients' keys that there are, as where the key they need is lost
 
 Exit code 0: done; 1: a key does not open; 2: wrong usage, no keys, or no connection.
 `;
@@ -121,7 +122,26 @@ async function rewrapBatch(
   return { seen: rows.length, rewrapped: done.length };
 }
 
-async function run(db: string | undefined, positionals: string[]): Promise<number> {
+/** Whether the master keys are those of this database: they open one of its client keys, or it has none yet. */
+async function areOfDatabase(sql: Sql, masters: MasterKeys): Promise<boolean> {
+  const rows = await sql<{ id: string; organization_id: string; client_id: string; wrapped_key: string }[]>`
+    select distinct on (master_key_id) id, organization_id, client_id, wrapped_key
+    from public.client_keys
+    where status = 'active'
+    order by master_key_id, created_at desc`;
+  for (const row of rows) {
+    const whose = { organization: row.organization_id, client: row.client_id };
+    try {
+      await unwrapKey({ keyId: row.id, wrapped: row.wrapped_key, ...whose }, masters);
+      return true;
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+    }
+  }
+  return rows.length === 0;
+}
+
+async function run(db: string | undefined, anyway: boolean, positionals: string[]): Promise<number> {
   const [command = "", ...others] = positionals;
   if (others.length > 0 || !["generate", "admit", "rotate"].includes(command)) {
     throw new CommandError("usage", "one command is asked for: generate, admit or rotate.");
@@ -135,7 +155,9 @@ async function run(db: string | undefined, positionals: string[]): Promise<numbe
   if (!db) throw new CommandError("usage", "--db is missing.");
   const remote = parseRemote(db);
   const masters = withKeys(() => readMasterKeys(secret));
-  return withDatabase(remote, (sql) => (command === "admit" ? admit(sql, masters) : rotate(sql, masters)));
+  return withDatabase(remote, (sql) =>
+    command === "admit" ? admit(sql, masters, anyway) : rotate(sql, masters),
+  );
 }
 
 /** What reads the environment's keys, and says of bad ones no more than that. */
@@ -148,7 +170,14 @@ function withKeys<Result>(read: () => Result): Result {
   }
 }
 
-async function admit(sql: Sql, masters: MasterKeys): Promise<number> {
+async function admit(sql: Sql, masters: MasterKeys, anyway: boolean): Promise<number> {
+  // Of another project's value the functions would prove nothing, and every save be refused from now on.
+  if (!anyway && !(await areOfDatabase(sql, masters))) {
+    throw new CommandError(
+      "note_keys",
+      "HOLDFAST_NOTE_KEYS opens none of the clients' keys of this database: nothing was changed (--anyway admits it).",
+    );
+  }
   await admitKeys(sql, masters);
   process.stdout.write(`Notes are taken from functions that have ${[...masters.keys.keys()].join(", ")}.\n`);
   return 0;
@@ -167,7 +196,10 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
   process.exitCode = await runCommand(
     "keys",
     usage,
-    { allowPositionals: true, options: { db: { type: "string" } } },
-    ({ values, positionals }) => run(values.db, positionals),
+    {
+      allowPositionals: true,
+      options: { db: { type: "string" }, anyway: { type: "boolean", default: false } },
+    },
+    ({ values, positionals }) => run(values.db, values.anyway, positionals),
   );
 }
