@@ -191,8 +191,12 @@ as $$
   union all
   select 'outbox_oldest_seconds', '{}', coalesce(extract(epoch from clock_timestamp() - min(waiting.created_at)), 0)
   from waiting
+  union all
+  select 'deliveries_dead_last_day', '{}', count(*)
+  from app.webhook_deliveries delivery
+  where delivery.status = 'dead' and delivery.ended_at > now() - interval '1 day'
 $$;
-comment on function app.outbox_metrics is 'What waits to be delivered, and for how long the oldest of it.';
+comment on function app.outbox_metrics is 'What waits to be delivered, for how long the oldest of it, and what was given up.';
 
 create function app.job_metrics()
 returns table (name text, labels jsonb, value numeric)

@@ -1,7 +1,7 @@
 -- Health and metrics: what they answer to whom, and that a number follows what it counts.
 -- One snapshot, so that what other files commit meanwhile is not counted.
 begin isolation level repeatable read;
-select plan(36);
+select plan(37);
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Health
@@ -42,7 +42,7 @@ $$;
 select set_eq(
   $$ select distinct name from public.metrics() where name not in ('refusals_last_hour', 'last_seal_age_seconds', 'dead_tuples') $$,
   array['holds', 'sessions_today', 'waitlist_waiting', 'waitlist_offers_open', 'calls_this_minute', 'events_unsealed',
-    'events_unsealed_oldest_seconds', 'trail_partitions_ahead', 'access_alerts_open', 'outbox_backlog', 'outbox_oldest_seconds',
+    'events_unsealed_oldest_seconds', 'trail_partitions_ahead', 'access_alerts_open', 'outbox_backlog', 'outbox_oldest_seconds', 'deliveries_dead_last_day',
     'jobs_overdue', 'job_failures_last_day', 'forget_overdue_seconds', 'database_size_bytes', 'connections', 'connections_allowed', 'oldest_transaction_seconds', 'longest_query_seconds'],
   'these numbers are there always, also where there is nothing to count');
 select is_empty('select name, labels from public.metrics() group by 1, 2 having count(*) > 1', 'each number is there once');
@@ -121,6 +121,9 @@ select app.emit(tests.id('north'), 'session.confirmed', gen_random_uuid());
 select is(pg_temp.grown('outbox_backlog'), 1::numeric, 'a message that nobody has taken yet waits');
 select app.emit(tests.id('south'), 'session.confirmed', gen_random_uuid());
 select is(pg_temp.grown('outbox_backlog'), 1::numeric, 'an event that nobody asked to be told of does not');
+update app.webhook_deliveries set status = 'dead', ended_at = clock_timestamp() where organization_id = tests.id('north') and status = 'pending';
+select is(
+  array[pg_temp.grown('outbox_backlog'), pg_temp.grown('deliveries_dead_last_day')], array[0, 1]::numeric[], 'what is given up waits no more, and shows for a day');
 insert into public.access_alerts (organization_id, kind) values (tests.id('north'), 'note_unreadable');
 select is(pg_temp.grown('access_alerts_open'), 1::numeric, 'an alert is open');
 update public.access_alerts set status = 'acknowledged', acknowledged_reason = 'Looked into' where organization_id = tests.id('north');
