@@ -156,11 +156,16 @@ comment on function app.booking_for is 'What a session of the service would take
 create function app.as_booked(place app.booking, session public.sessions)
 returns app.booking
 language plpgsql
-immutable
+stable
 set search_path = ''
 as $$
 begin
-  if (place.therapist_id, place.start_time, place.end_time) = (session.therapist_id, session.start_time, session.end_time) then
+  if (place.start_time, place.end_time) = (session.start_time, session.end_time)
+    and (place.therapist_id = session.therapist_id
+      -- What stood side by side can go to a substitute of whom no more is asked.
+      or app.buffer_of(session.organization_id, place.therapist_id, session.service_id)
+        = app.buffer_of(session.organization_id, session.therapist_id, session.service_id))
+  then
     place.takes_every_lane := session.takes_every_lane;
     place.buffer_before_minutes := session.buffer_before_minutes;
     place.buffer_after_minutes := session.buffer_after_minutes;
@@ -169,7 +174,8 @@ begin
 end
 $$;
 comment on function app.as_booked is
-  'The new place of a session, with the buffers and lanes that it was booked with where it keeps therapist and time: only its room is another.';
+  'The new place of a session, with the buffers and lanes that it was booked with where it keeps its time, and its therapist or gets one with '
+  'the same buffer by the rules of today.';
 
 create function app.plan_booking(organization uuid, request jsonb)
 returns app.booking_plan

@@ -115,7 +115,7 @@ begin
     time_zone)::app.session_change;
 end
 $$;
-comment on function app.changed is 'A session and its new place, with the buffers and lanes of the rules of today, or its own where only the room is another.';
+comment on function app.changed is 'A session and its new place, with the buffers and lanes of the rules of today, or its own (app.as_booked).';
 
 create function app.fault_of(change app.session_change)
 returns jsonb

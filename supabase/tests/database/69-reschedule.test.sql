@@ -1,6 +1,6 @@
 -- Rescheduling: sessions move, change places, or go to a substitute; whole or not at all.
 begin;
-select plan(94);
+select plan(96);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 insert into public.services (id, organization_id, service_code, name, cpt_code, is_team) values
@@ -322,6 +322,13 @@ select is(
   tests.said(public.hold_sessions(tests.hold_request('north', array['09:00', '10:00']) || jsonb_build_object('occurrences', jsonb_build_array(
     tests.occurrence(tests.at('12:00', 16), tests.at('13:00', 16)), tests.occurrence(tests.at('13:00', 16), tests.at('14:00', 16)))))),
   'therapist_unavailable buffer', 'what a new booking lacks is the pause, and not the time');
+select is(
+  tests.said(tests.substitute(16, '{"assign_to_care_team": true}')), 'therapist_unavailable buffer',
+  'they do not go to a substitute of whom another pause is asked');
+select tests.clear_authentication();
+delete from public.buffer_rules where therapist_id = tests.id('north theo');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(tests.said(tests.substitute(16, '{"assign_to_care_team": true}')), '', 'and go as they stand to one of whom the same is');
 
 -- A session that was kept when its therapist took the day off.
 select tests.clear_authentication();
