@@ -3,7 +3,7 @@
  * to billing (`read_billing_batch`); amounts are cents, dates are the clinic's days.
  */
 import { z } from "zod";
-import { refusal } from "./fields.ts";
+import { guid, refusal } from "./fields.ts";
 
 /** What the basic character set of X12 can spell, less the delimiters that our files use (`* : ~ ^`). */
 const X12_TEXT = /^[A-Z0-9 !"&'()+,\-./;?=]+$/;
@@ -86,6 +86,10 @@ export const claimLineSchema = z.strictObject({
 export const claimSchema = z.strictObject({
   /** The claim's own number, at most 20 characters: what the payer's answer names it by. */
   claim_number: spelled(20),
+  /** Whose rows the claim was read from: no file says them, but what cannot be written is named by them. */
+  client_id: guid.optional(),
+  payer_id: guid.optional(),
+  therapist_id: guid.optional(),
   /** 1 original, 7 replaces, 8 voids an earlier claim, which `payer_claim_number` names. */
   frequency: z.enum(["1", "7", "8"]),
   payer_claim_number: spelled(50).nullable(),

@@ -2,6 +2,7 @@
  * A claim batch as an 837P file: ASC X12 005010X222A1, health care claim, professional. One interchange, one functional
  * group, one transaction set; one subscriber level, and where somebody else holds the policy one patient level, a claim.
  */
+import { z } from "zod";
 import { type Claim, type ClaimBatch, type ClaimLine, claimBatchSchema } from "./claim-batch.ts";
 import { HoldfastError, toAppProblem } from "./errors.ts";
 import { fieldErrors } from "./fields.ts";
@@ -37,12 +38,52 @@ export function render837P(batch: unknown): string {
 export function parseClaimBatch(batch: unknown): ClaimBatch {
   const parsed = claimBatchSchema.safeParse(batch);
   if (!parsed.success) {
-    throw new HoldfastError(
-      toAppProblem(toProblem("validation_failed", { errors: fieldErrors(parsed.error) })),
+    // Once, however many claims say it.
+    const issues = new Map(
+      parsed.error.issues.map((issue) => {
+        const path = sourceOf(batch, issue.path);
+        return [JSON.stringify([path, issue.code, issue.message]), { ...issue, path }];
+      }),
     );
+    const errors = fieldErrors(new z.ZodError([...issues.values()]));
+    throw new HoldfastError(toAppProblem(toProblem("validation_failed", { errors })));
   }
   return parsed.data;
 }
+
+type Path = z.core.$ZodIssue["path"];
+
+/** Where what a claim says is put right, named as what it lacks is: `clients.<id>.family_name`. */
+function sourceOf(batch: unknown, path: Path): Path {
+  const [list, index, part = "", field = ""] = path;
+  if (list !== "claims" || typeof index !== "number") return path;
+  const claim = (batch as { claims: Record<string, unknown>[] }).claims[index] ?? {};
+  // Who holds the policy is the client, where no patient is named beside them.
+  const whose = part === "subscriber" && claim.patient === null ? "patient" : String(part);
+  const [rows, id] = OWNERS[whose] ?? [];
+  if (rows === undefined || id === undefined || typeof claim[id] !== "string") return path;
+  if (whose === "diagnosis_codes") return [rows, claim[id], ...path.slice(2)];
+  return [rows, claim[id], COLUMNS[`${whose}.${String(field)}`] ?? field];
+}
+
+const OWNERS: Record<string, [rows: string, id: string]> = {
+  payer: ["payers", "payer_id"],
+  subscriber: ["clients", "client_id"],
+  patient: ["clients", "client_id"],
+  diagnosis_codes: ["clients", "client_id"],
+  rendering_provider: ["therapists", "therapist_id"],
+};
+
+/** Where a row's column has another name than the claim's field. */
+const COLUMNS: Record<string, string> = {
+  "rendering_provider.given_name": "legal_given",
+  "rendering_provider.family_name": "legal_family",
+  "subscriber.given_name": "subscriber_given_name",
+  "subscriber.family_name": "subscriber_family_name",
+  "subscriber.date_of_birth": "subscriber_date_of_birth",
+  "subscriber.line": "address_line",
+  "patient.line": "address_line",
+};
 
 function interchangeOf(batch: ClaimBatch): Segment[] {
   const { submitter_code: sender } = batch.submitter;

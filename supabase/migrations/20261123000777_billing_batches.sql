@@ -157,7 +157,8 @@ as $$
 begin
   return (
     select jsonb_build_object(
-      'claim_number', to_char(claim.claim_number, 'FM000000000'), 'frequency', claim.frequency,
+      'claim_number', to_char(claim.claim_number, 'FM000000000'), 'client_id', claim.client_id, 'payer_id', claim.payer_id,
+      'therapist_id', claim.therapist_id, 'frequency', claim.frequency,
       'payer_claim_number', claim.payer_claim_number,
       'authorization_number', (select it.authorization_number from public.authorizations it where it.id = claim.authorization_id),
       'diagnosis_codes', to_jsonb(client.diagnosis_codes),
@@ -196,7 +197,7 @@ begin
     where client.id = claim.client_id);
 end
 $$;
-comment on function app.claim_json is 'A claim with all that a file says of it.';
+comment on function app.claim_json is 'A claim with all that a file says of it, and whose rows that is from.';
 
 create function app.read_billing_batch(organization uuid, request jsonb)
 returns jsonb

@@ -465,6 +465,45 @@ describe("a batch", () => {
   });
 });
 
+describe("what a claim cannot spell", () => {
+  it("is named by whose it is, once, and is not sent", async () => {
+    const fresh = await createBillingClinic();
+    const billing = await fresh.scheduler.client();
+    const cases = await attachSessions(billing, {
+      sessionIds: [
+        await deliver(fresh, { daysAgo, hour: 8 }),
+        await deliver(fresh, { daysAgo, hour: 10, place: "12" }),
+        await deliver(fresh, { daysAgo, hour: 12, client: fresh.birch }),
+      ],
+    });
+    const { batchId } = await createBillingBatch(billing, {
+      caseIds: cases.map(({ caseId }) => caseId),
+      usage: "production",
+    });
+    await sql`update public.clients set family_name = 'Łoś', address_line = 'Ł' where organization_id = ${fresh.id}`;
+    await sql`update public.client_coverages set subscriber_given_name = 'Łucja' where client_id = ${fresh.birch}`;
+    await sql`update public.therapists set legal_family = 'Ørsted' where id = ${fresh.rosa.id}`;
+    await sql`update public.payers set name = 'Zdrowie Łódź' where id = ${fresh.payer}`;
+    for (const write of [exportBatch837P, exportBatchCsv]) {
+      const unspelled = (await refusal(write(billing, { batchId }))) as string[];
+      expect([...unspelled].sort()).toEqual(
+        [
+          `clients.${fresh.aspen}.familyName not_x12_text`,
+          `clients.${fresh.aspen}.addressLine not_x12_text`,
+          `clients.${fresh.birch}.familyName not_x12_text`,
+          `clients.${fresh.birch}.addressLine not_x12_text`,
+          `clients.${fresh.birch}.subscriberGivenName not_x12_text`,
+          `therapists.${fresh.rosa.id}.legalFamily not_x12_text`,
+          `payers.${fresh.payer}.name not_x12_text`,
+        ].sort(),
+      );
+    }
+    const [row] = await sql`select status from public.billing_batches where id = ${batchId}`;
+    expect(row?.status).toBe("draft");
+    await expectBillingIsSound(fresh);
+  });
+});
+
 describe("what was sent", () => {
   it("is replaced with what its sessions are charged by then, and by nothing else", async () => {
     const session = await deliver(clinic, { daysAgo });
