@@ -272,11 +272,15 @@ const cancelledSchema = z.object({
   late: z.boolean().optional(),
 });
 
-/** The data of a `sessions-cancel` answer: every target is in exactly one of the three lists. */
+/**
+ * The data of a `sessions-cancel` answer: every target is in exactly one of the first three lists. `staying`, of sessions: who is in
+ * their groups and teams, was not named, and is scheduled still.
+ */
 export const cancelDataSchema = z.object({
   cancelled: z.array(cancelledSchema),
   already_cancelled: z.array(cancelledSchema),
   not_cancellable: z.array(cancelledSchema.extend({ reason: z.string() })),
+  staying: z.array(z.object({ id: guid, kind: z.literal("session") })).optional(),
 });
 
 export const previewResponseSchema = z.object({ data: previewDataSchema });

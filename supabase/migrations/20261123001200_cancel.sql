@@ -304,6 +304,31 @@ $$;
 comment on function app.notice_required is
   'The notice, in hours, that a caller must give to cancel a session; null when they may not cancel it at all.';
 
+create function app.those_who_stay(organization uuid, sessions public.sessions[], limits app.cancellation_limits)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  named uuid[] := array(select session.id from unnest(sessions) session);
+begin
+  if not exists (select from unnest(sessions) session where session.group_id is not null or session.team_id is not null) then
+    return '[]';
+  end if;
+  return coalesce(
+    (select jsonb_agg(jsonb_build_object('id', mate.id, 'kind', 'session') order by mate.start_time, mate.id)
+      from public.sessions mate
+      where mate.organization_id = organization and mate.id = any (app.with_slot_mates(organization, named))
+        and mate.id <> all (named) and mate.status = 'scheduled'
+        and app.notice_required(limits, mate.therapist_id, mate.client_id) is not null),
+    '[]');
+end
+$$;
+comment on function app.those_who_stay is
+  'Who is in a group or team with sessions that are cancelled and was not named, as one who joined a single time of a series: those that the '
+  'caller might cancel.';
+
 create function app.cancel_found_sessions(
   organization uuid, session_ids uuid[], limits app.cancellation_limits, by_whom text, reason text
 )
@@ -336,7 +361,8 @@ begin
     'cancelled', cancelled,
     'already_cancelled', coalesce(jsonb_agg(entry.item) filter (where found.status = 'cancelled'), '[]'),
     'not_cancellable', coalesce(
-      jsonb_agg(entry.item || jsonb_build_object('reason', entry.obstacle)) filter (where entry.obstacle is not null), '[]'))
+      jsonb_agg(entry.item || jsonb_build_object('reason', entry.obstacle)) filter (where entry.obstacle is not null), '[]'),
+    'staying', app.those_who_stay(organization, sessions, limits))
   into outcome
   from unnest(sessions) found
   cross join lateral (values (

@@ -1,6 +1,6 @@
 -- Groups and teams: several clients in one slot, several technicians on one client; and what may run beside what.
 begin;
-select plan(58);
+select plan(60);
 
 select tests.create_clinic('north'), tests.create_clinic('south');
 -- A fourth client, a third technician, and a service that several technicians deliver together.
@@ -300,6 +300,30 @@ update public.buffer_rules set minutes_before = 0, minutes_after = 0;
 select is(
   (select (buffer_before_minutes, buffer_after_minutes)::text from public.sessions where id = (tests.kept('booked') #>> '{data,session,id}')::uuid),
   '(15,15)', 'a booking keeps the buffers it was made with');
+
+-- Who joined one time of a group's series is not of the series.
+select tests.create_user('north parent login');
+insert into public.user_roles (organization_id, user_id, role) values (tests.id('north'), tests.id('north parent login'), 'client');
+insert into public.client_guardians (organization_id, client_id, user_id, relationship, starts_on)
+values (tests.id('north'), tests.id('north birch'), tests.id('north parent login'), 'parent', current_date - 30);
+insert into public.cancellation_rules (organization_id, role, minimum_notice_hours) values (tests.id('north'), 'client', 1);
+select tests.authenticate_as(tests.id('north scheduler login'));
+select tests.keep('weekly', tests.confirm(public.hold_sessions(tests.group_request('14:00', tests.ids('north aspen', 'north birch'), jsonb_build_object(
+  'capacity', 3, 'occurrences', jsonb_build_array(
+    tests.occurrence(tests.at('14:00', 8), tests.at('15:00', 8)), tests.occurrence(tests.at('14:00', 15), tests.at('15:00', 15))))))));
+select tests.keep('guest', tests.confirm(tests.join(tests.kept('weekly') #> '{data,sessions,0}', 'north cedar')));
+select tests.authenticate_as(tests.id('north parent login'));
+select is(
+  public.cancel_sessions(jsonb_build_object('cancelled_by', 'client', 'session_ids', (
+    select jsonb_agg(it -> 'id') from jsonb_array_elements(tests.kept('weekly') #> '{data,sessions}') it
+    where it ->> 'client_id' = tests.id('north birch')::text))) #> '{data,staying}', '[]', 'a family learns of nobody else in a group that it leaves');
+select tests.authenticate_as(tests.id('north scheduler login'));
+select is(
+  public.cancel_sessions(jsonb_build_object(
+    'series_id', tests.kept('weekly') #> '{data,sessions,0,series_id}', 'from', now(), 'cancelled_by', 'clinic')) #> '{data,staying}',
+  jsonb_build_array(jsonb_build_object('id', tests.kept('guest') #> '{data,session,id}', 'kind', 'session')),
+  'who cancels a group''s series is told who joined one time of it and stays');
+select tests.clear_authentication();
 
 select is_empty('select * from app.ledger_faults()', 'the ledger, the holds and the sessions agree');
 
