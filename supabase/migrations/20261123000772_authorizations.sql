@@ -287,7 +287,7 @@ begin
       union
       select hold.id from public.session_holds hold where hold.team_id = team.id
     ) mate
-    where mate.id <> all (booking_ids));
+    where mate.id <> all (booking_ids) order by 1);
 end
 $$;
 comment on function app.team_mates is 'The other places in the teams of bookings: which of them draws, may be another one by now.';

@@ -180,8 +180,8 @@ declare
   -- Set by app.permit_override, for the rest of the transaction.
   reason text := nullif(current_setting('app.authorization_override', true), '');
   mates uuid[] := app.team_mates(booking_ids);
-  changes app.unit_change[] := app.unit_changes(
-    booking_ids || mates, case when reason is null then may_exceed else booking_ids end || mates, anew);
+  exceeding uuid[] := case when reason is null then may_exceed else booking_ids end || mates;
+  changes app.unit_change[] := app.unit_changes(booking_ids || mates, exceeding, anew);
   ids uuid[];
   fits app.unit_demand[];
 begin
@@ -201,6 +201,13 @@ begin
     end if;
   end if;
   perform from public.authorizations it where it.id = any (ids) order by it.id for update;
+  -- The other places of a team are nobody's to lock: what became of them until here is looked at again.
+  if app.team_mates(booking_ids) <> mates
+    or mates <> '{}' and app.unit_changes(booking_ids || mates, exceeding, anew) <> changes
+  then
+    perform app.follow_units(booking_ids, may_exceed, anew);
+    return;
+  end if;
 
   if exists (select from unnest(changes) change where change.may_exceed) then
     fits := app.fitted(
@@ -325,6 +332,18 @@ create trigger keep_units_after_update after update on public.sessions
 create trigger keep_units_after_delete after delete on public.sessions
   referencing old table as old_rows for each statement execute function app.keep_units_of_sessions();
 
+create function app.lock_holds(clients uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform from public.session_holds it where it.client_id = any (clients) and it.status = 'held' order by it.id for update;
+end
+$$;
+comment on function app.lock_holds is
+  'Waits for who ends holds of clients, and lets others wait: that takes no lock on the client. Before authorizations, as they do.';
+
 create function app.booked_between(organization uuid, client uuid, first_day date, last_day date)
 returns uuid[]
 language plpgsql
@@ -361,6 +380,7 @@ as $$
 declare
   ids uuid[];
 begin
+  perform app.lock_holds(array(select it.client_id from new_rows it));
   if tg_op = 'INSERT' then
     ids := array(
       select distinct unnest(app.booked_between(it.organization_id, it.client_id, it.starts_on, coalesce(it.ends_on, 'infinity')))

@@ -209,9 +209,11 @@ begin
       perform app.refuse('not_found', 'There is no such payer.');
     end if;
     perform app.lock_subjects(array[wanted.client_id]);
+    perform app.lock_holds(array[wanted.client_id]);
   else
     wanted := app.find_authorization(organization, (request ->> 'authorization_id')::uuid);
     perform app.lock_subjects(array[wanted.client_id]);
+    perform app.lock_holds(array[wanted.client_id]);
     perform from public.authorizations it where it.organization_id = organization and it.id = wanted.id for update;
     wanted := app.find_authorization(organization, wanted.id);
     if wanted.status <> 'active' then
