@@ -332,17 +332,18 @@ create trigger keep_units_after_update after update on public.sessions
 create trigger keep_units_after_delete after delete on public.sessions
   referencing old table as old_rows for each statement execute function app.keep_units_of_sessions();
 
-create function app.lock_holds(clients uuid[])
+create function app.lock_clients(clients uuid[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
+  perform app.lock_subjects(clients);
+  -- Whoever ends a hold waits for no client. Before authorizations, as they lock.
   perform from public.session_holds it where it.client_id = any (clients) and it.status = 'held' order by it.id for update;
 end
 $$;
-comment on function app.lock_holds is
-  'Waits for who ends holds of clients, and lets others wait: that takes no lock on the client. Before authorizations, as they do.';
+comment on function app.lock_clients is 'Queues behind other writers of clients'' sessions and holds, to move the units of all of them.';
 
 create function app.booked_between(organization uuid, client uuid, first_day date, last_day date)
 returns uuid[]
@@ -380,7 +381,7 @@ as $$
 declare
   ids uuid[];
 begin
-  perform app.lock_holds(array(select it.client_id from new_rows it));
+  perform app.lock_clients(array(select it.client_id from new_rows it));
   if tg_op = 'INSERT' then
     ids := array(
       select distinct unnest(app.booked_between(it.organization_id, it.client_id, it.starts_on, coalesce(it.ends_on, 'infinity')))

@@ -208,12 +208,10 @@ begin
     if not exists (select from public.payers it where it.organization_id = organization and it.id = wanted.payer_id) then
       perform app.refuse('not_found', 'There is no such payer.');
     end if;
-    perform app.lock_subjects(array[wanted.client_id]);
-    perform app.lock_holds(array[wanted.client_id]);
+    perform app.lock_clients(array[wanted.client_id]);
   else
     wanted := app.find_authorization(organization, (request ->> 'authorization_id')::uuid);
-    perform app.lock_subjects(array[wanted.client_id]);
-    perform app.lock_holds(array[wanted.client_id]);
+    perform app.lock_clients(array[wanted.client_id]);
     perform from public.authorizations it where it.organization_id = organization and it.id = wanted.id for update;
     wanted := app.find_authorization(organization, wanted.id);
     if wanted.status <> 'active' then

@@ -157,4 +157,16 @@ describe.each(["first", "last"])("who ends a hold comes %s", (place) => {
     expect(await balancesOf(authorization)).toEqual(nothing);
     await expectUnitsAreSound();
   });
+
+  it("though it is a session, whose coverage is ended with the secret key: it is released once", async () => {
+    const authorization = await authorize(clinic, clinic.aspen, { units: 8 });
+    const { session } = await confirm(clinic.rosa.user, (await hold(clinic, when)).hold_key);
+    const cancels = does(0, "cancel_sessions", () => ({ session_ids: [session.id], cancelled_by: "clinic" }));
+    const ends: Act = (client) => client`
+      update public.client_coverages set ends_on = '2020-02-01'
+      where payer_id = (select payer_id from public.authorizations where id = ${authorization})`;
+    await race(cancels, ends);
+    expect(await balancesOf(authorization)).toEqual(nothing);
+    await expectUnitsAreSound();
+  });
 });
