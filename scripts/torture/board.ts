@@ -38,10 +38,12 @@ type SessionOfAnswer = KnownSession & { group_id: string | null };
 
 interface Answered {
   hold_key?: string;
+  session?: SessionOfAnswer;
   sessions?: SessionOfAnswer[];
   substituted?: SessionOfAnswer[];
   added?: SessionOfAnswer[];
   series?: KnownSeries;
+  exceptions?: { id: string }[];
   /** Of a series, ids. */
   cancelled?: ({ id: string } | string)[];
   note?: { session_id: string; version: number };
@@ -70,6 +72,8 @@ export class Board {
   /** Entries of the waitlist, and what it offers. */
   readonly waiting: string[] = [];
   readonly offers: string[] = [];
+  /** Time off that can be taken back. */
+  readonly off: string[] = [];
 
   constructor(overdue: readonly KnownSession[]) {
     this.overdue = overdue.map((session) => ({ ...session }));
@@ -86,7 +90,9 @@ export class Board {
   private learnEffect(ask: Ask, data: unknown): void {
     const answer = (data ?? {}) as Answered;
     if (answer.hold_key) add(this.holds, { key: answer.hold_key, user: ask.user.id });
+    if (answer.session) this.meet(answer.session);
     for (const session of answer.sessions ?? answer.substituted ?? answer.added ?? []) this.meet(session);
+    for (const { id } of answer.exceptions ?? []) add(this.off, id);
     for (const one of answer.cancelled ?? []) this.forget(typeof one === "string" ? one : one.id);
     const { note, entry, series } = answer;
     if (note) {

@@ -29,9 +29,9 @@ export interface Caller {
   close(): Promise<void>;
 }
 
-/** SQLSTATEs and errors of the network that leave open whether the statement had its effect. */
+/** SQLSTATEs and errors of the network that leave open whether the statement had its effect, or ask to come again. */
 const NO_ANSWER =
-  /^(08...|57014|57P0[1-5]|53300|CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT)$/;
+  /^(08...|55P03|57014|57P0[1-5]|53300|CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT)$/;
 
 function arm(wire: Wire, { disturbance, delayMs }: OnTheWay): void {
   if (disturbance === "cut_answer") wire.cutNextAnswer();

@@ -60,7 +60,10 @@ export class Certainty {
       const series = request.series_id as string;
       this.edits.set(series, [...(this.edits.get(series) ?? []), { ...span, place: null, until: 0 }]);
     }
-    if (outcome === "ok") this.learn(entry, span, organization);
+    if (outcome === "ok" && name === "add_exception") {
+      const { cancelled } = entry.data as { cancelled: { id: string }[] };
+      for (const { id } of cancelled) this.touch(id, { ...span, place: null, until: 0 });
+    } else if (outcome === "ok") this.learn(entry, span, organization);
   }
 
   private learn(
@@ -71,6 +74,7 @@ export class Certainty {
     const answer = data as {
       hold_key?: string;
       holds?: HoldOfAnswer[];
+      session?: SessionOfAnswer;
       sessions?: SessionOfAnswer[];
       substituted?: SessionOfAnswer[];
       added?: SessionOfAnswer[];
@@ -94,7 +98,8 @@ export class Certainty {
       this.touch(hold.hold_key, { ...span, place, until: Date.parse(hold.expires_at) - SLACK_MS });
     }
     for (const id of [...(answer.moved ?? []), ...(answer.unchanged ?? [])]) this.join(answer.series?.id, id);
-    for (const session of answer.sessions ?? answer.substituted ?? answer.added ?? []) {
+    const { session: one, sessions = answer.substituted ?? answer.added ?? (one ? [one] : []) } = answer;
+    for (const session of sessions) {
       if (session.group_id) this.groups.add(session.id);
       this.join(session.series_id ?? answer.series?.id, session.id);
       if (session.status === "no_show") continue;

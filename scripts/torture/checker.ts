@@ -49,6 +49,8 @@ export class Checker {
   private readonly confirmed = new Set<string>();
   private readonly released = new Set<string>();
   private readonly notes = new Map<string, Map<number, string>>();
+  private readonly off = new Set<string>();
+  private readonly backOn = new Set<string>();
   private readonly refusals = new Map<string, number>();
   private readonly roles = new Roles();
   private readonly certainty = new Certainty();
@@ -115,6 +117,7 @@ export class Checker {
     this.waitlist.check();
     this.billing.check();
     this.checkNotes();
+    this.checkOff();
     this.checkTrail();
     for (const what of this.roles.faults()) this.find("forbidden_done", what);
     for (const what of this.certainty.faults()) this.find("overlap_acknowledged", what);
@@ -191,7 +194,17 @@ export class Checker {
     const { name, request, data, operation } = entry;
     if (name === "hold_sessions" || name === "join_slot") {
       this.addHolds(data as HoldAnswer);
-    } else if (name === "cancel_sessions") {
+    } else if (name === "set_place_of_service") {
+      const { session } = data as { session: SessionAnswer };
+      if (session.place_of_service !== request.place_of_service)
+        this.find("effect_lost", `operation ${operation} said where session ${session.id} is, in vain`);
+      // What it says already is no new version.
+      if (session.version !== request.version) this.sessions.addVersions([session], operation);
+    } else if (name === "cancel_exception") {
+      this.backOn.add(request.exception_id as string);
+    } else if (name === "cancel_sessions" || name === "add_exception") {
+      const { exceptions = [] } = data as { exceptions?: { id: string }[] };
+      for (const { id } of exceptions) this.off.add(id);
       for (const { id, kind } of (data as { cancelled: { id: string; kind: string }[] }).cancelled) {
         if (kind === "session") this.sessions.addCancel(id);
         else if (this.released.has(id)) this.find("effect_doubled", `hold ${id} was released twice`);
@@ -264,7 +277,8 @@ export class Checker {
     for (const [id, row] of this.final.holds) {
       if (row.waitlist_entry_id !== null) {
         this.expectStatus(id, "confirmed", this.confirmed, row);
-        this.waitlist.checkOffer(id, row);
+        if (this.released.has(id)) this.expectStatus(id, "released", this.released, row);
+        else this.waitlist.checkOffer(id, row);
       } else if (!this.holds.has(id))
         this.find("effect_unacknowledged", `hold ${id} is there and no answer tells of it`);
       this.expectEvents(`hold.created ${id}`, 1);
@@ -283,6 +297,19 @@ export class Checker {
       this.find("effect_lost", `hold ${id} was acknowledged as ${status} and is ${row.status}`);
     } else if (!told.has(id) && row.status === status) {
       this.find("effect_unacknowledged", `hold ${id} is ${status} and no answer tells of it`);
+    }
+  }
+
+  private checkOff(): void {
+    for (const id of this.off) {
+      const status = this.final.off.get(id);
+      const due = this.backOn.has(id) ? "cancelled" : "active";
+      if (status !== due)
+        this.find("effect_lost", `time off ${id} is ${status}, and by what was answered ${due}`);
+    }
+    for (const id of this.final.off.keys()) {
+      if (!this.off.has(id))
+        this.find("effect_unacknowledged", `time off ${id} is there and no answer tells of it`);
     }
   }
 

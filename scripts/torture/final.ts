@@ -30,6 +30,7 @@ export interface SessionRow {
   version: number;
   actualStart: number | null;
   actualEnd: number | null;
+  placeOfService: string | null;
 }
 
 /** Units of each charge of a session, and of each claim that it stands on. */
@@ -50,6 +51,8 @@ export interface Final {
   notes: Map<string, NoteRow>;
   /** The status of each entry of the waitlist. */
   entries: Map<string, string>;
+  /** The status of each stretch of time off. */
+  off: Map<string, string>;
   /** By session. */
   charges: Map<string, Partial<Charges>>;
   snapshot: Snapshot;
@@ -82,6 +85,7 @@ export async function readFinal(databaseUrl: string, clinics: Clinic[], heads: s
       ...(await readEvents(sql, ids)),
       notes: await readNotes(sql, ids),
       entries: await readEntries(sql, ids),
+      off: await readOff(sql, ids),
       charges: await readCharges(sql, ids),
       snapshot: await takeSnapshot(sql, ids, "-infinity"),
       trail: {
@@ -113,7 +117,8 @@ async function readRows(sql: Sql, ids: string[]): Promise<Pick<Final, "holds" | 
   await sql<(SessionRow & { organization_id: string })[]>`
     select id, organization_id, therapist_id, client_id, room_id, group_id,
       ${epoch("start_time")} as start, ${epoch("end_time")} as end, status, version,
-      ${epoch("actual_start_time")} as "actualStart", ${epoch("actual_end_time")} as "actualEnd"
+      ${epoch("actual_start_time")} as "actualStart", ${epoch("actual_end_time")} as "actualEnd",
+      place_of_service as "placeOfService"
     from public.sessions where organization_id in ${sql(ids)}`.cursor(5000, (rows) => {
     for (const { organization_id, ...row } of rows) {
       sessions.set(row.id, row);
@@ -145,11 +150,20 @@ const TABLES_WITH_IDS = [
   "payers",
   "waitlist_entries",
   "billing_cases",
+  "availability_exceptions",
 ];
 
 async function readEntries(sql: Sql, ids: string[]): Promise<Map<string, string>> {
   const rows = await sql<{ id: string; status: string }[]>`
     select id, status from public.waitlist_entries where organization_id in ${sql(ids)}`;
+  return new Map(rows.map(({ id, status }) => [id, status]));
+}
+
+/** Without what is kept beside it, which no answer names. */
+async function readOff(sql: Sql, ids: string[]): Promise<Map<string, string>> {
+  const rows = await sql<{ id: string; status: string }[]>`
+    select id, status from public.availability_exceptions
+    where organization_id in ${sql(ids)} and beside_exception_id is null`;
   return new Map(rows.map(({ id, status }) => [id, status]));
 }
 

@@ -56,7 +56,12 @@ export async function takeSnapshot(sql: Sql, organizations: string[], after: str
         select id, therapist_id, client_id, room_id, client_lane, slot_id, start_time, end_time
         from public.session_holds
         where organization_id = any (${organizations}::uuid[]) and status = 'held' and expires_at > clock_timestamp()
-          and start_time > ${after}::text::timestamptz)
+          and start_time > ${after}::text::timestamptz
+        union all
+        select id, therapist_id, null, null, null, id, start_time, end_time
+        from public.availability_exceptions
+        where organization_id = any (${organizations}::uuid[]) and kind = 'time_off' and status = 'active'
+          and beside_exception_id is null and start_time > ${after}::text::timestamptz)
       select live.id, taken.subject, taken.lane, live.slot_id as slot,
         extract(epoch from live.start_time)::double precision * 1000 as start,
         extract(epoch from live.end_time)::double precision * 1000 as end

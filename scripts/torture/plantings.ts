@@ -25,6 +25,9 @@ const MOVE = "app.move_session(uuid, jsonb)";
 const ANSWER = "app.answer_offer(uuid, jsonb)";
 const EDIT = "app.write_series_sessions(app.series_edit, app.series_step[], uuid, public.sessions[])";
 
+const OFF = "app.claims_of_exception(public.availability_exceptions)";
+const PLACE = "app.set_place_of_service(uuid, jsonb)";
+
 export const PLANTINGS: readonly Planting[] = [
   {
     // As if somewhere between the database and the caller a commit were taken for granted.
@@ -222,6 +225,19 @@ export const PLANTINGS: readonly Planting[] = [
       weights: { hold: 10, hold_batch: 40, confirm: 60, substitute: 20, read_series: 20, edit_series: 60 },
       operations: 200,
     },
+  },
+  {
+    name: "time off is booked over, and where a session takes place is not written",
+    plant: [
+      rewritten(OFF, "exception.status <> 'active'", "exception.status = 'active'"),
+      rewritten(PLACE, "set place_of_service = place", "set place_of_service = it.place_of_service"),
+    ],
+    undo: [
+      rewritten(OFF, "exception.status = 'active'", "exception.status <> 'active'"),
+      rewritten(PLACE, "set place_of_service = it.place_of_service", "set place_of_service = place"),
+    ],
+    finds: ["overlap_visible", "effect_lost"],
+    options: { weights: { hold: 60, confirm: 60, place: 60, time_off: 60 }, lookEveryMs: 50 },
   },
   {
     name: "a session is billed twice",

@@ -99,6 +99,25 @@ function wanted(step: Step, place: Place): Wanted | null {
         hold_seconds: step.seconds,
       });
     },
+    place: () => {
+      const known = pick(board.sessions, step.row);
+      if (!known) return null;
+      const { id, version } = known;
+      const place_of_service = pick(["11", "12", "03"], step.other);
+      return ask("set_place_of_service", user, { session_id: id, version, place_of_service });
+    },
+    time_off: () =>
+      ask("add_exception", user, {
+        kind: "time_off",
+        therapist_id: therapistOf(step, clinic).id,
+        ...times,
+        time_zone: TIME_ZONE,
+        on_conflict: pick(["abort", "keep", "cancel"], step.other),
+      }),
+    back_on: () => {
+      const exception_id = take(board.off, step.row);
+      return exception_id ? ask("cancel_exception", user, { exception_id }) : null;
+    },
     note: () => {
       const therapist = clinic.therapists.find(({ id }) => id === session?.therapist_id);
       if (!session || !therapist) return null;

@@ -16,6 +16,7 @@ export interface SessionAnswer {
   start_time: string;
   end_time: string;
   status: string;
+  place_of_service?: string | null;
   actual_start_time?: string | null;
   actual_end_time?: string | null;
 }
@@ -33,6 +34,7 @@ interface Version {
   place: string;
   status: string;
   took: string;
+  placeOfService: string | null;
 }
 
 interface Story {
@@ -77,6 +79,7 @@ export class SessionModel {
         place: placeOfAnswer(session),
         status: session.status,
         took: [session.actual_start_time, session.actual_end_time].map(momentOf).join(" "),
+        placeOfService: session.place_of_service ?? null,
       });
     }
   }
@@ -157,6 +160,8 @@ export class SessionModel {
       !(last < due && edits.starts.has(row.start))
     ) {
       find("effect_altered", `session ${id} is not where version ${last} put it`);
+    } else if (last > 0 && versions.get(last)?.placeOfService !== row.placeOfService) {
+      find("effect_altered", `session ${id} is not said to be where version ${last} says`);
     }
     let moves = edits.moves;
     // After a version that no answer names, it may have been moved or not.

@@ -32,6 +32,7 @@ export interface Overdue {
   group_id: null;
   series_id: null;
   service_code: string;
+  place_of_service: "12";
   start_time: string;
   end_time: string;
   status: "scheduled";
@@ -132,6 +133,7 @@ async function addOverdue(sql: Sql, clinic: Clinic, count: number): Promise<void
       group_id: null,
       series_id: null,
       service_code: "97153",
+      place_of_service: "12",
       start_time: times.start_time,
       end_time: times.end_time,
       status: "scheduled",

@@ -93,6 +93,18 @@ const cancelled = (operation: number, id: string, changes: object = {}) =>
     },
   );
 
+const tookOff = (operation: number, id: string) =>
+  entry(operation, "add_exception", {}, { data: { exceptions: [{ id }], cancelled: [], kept: [] } });
+const tookBack = (operation: number, exception_id: string) =>
+  entry(operation, "cancel_exception", { exception_id }, { data: {} });
+const placed = (operation: number, id: string, version: number, place_of_service: string) =>
+  entry(
+    operation,
+    "set_place_of_service",
+    { session_id: id, version: 1, place_of_service: "12" },
+    { data: { session: session(id, version, { place_of_service }) } },
+  );
+
 const holdRow = (id: string, status: string) => ({
   id,
   batch_key: id,
@@ -117,6 +129,7 @@ const sessionRow = (id: string, version: number, changes: object = {}) => ({
   version,
   actualStart: null,
   actualEnd: null,
+  placeOfService: null,
   ...changes,
 });
 
@@ -126,6 +139,7 @@ function final(changes: Partial<Final>): Final {
     sessions: new Map<string, SessionRow>(),
     notes: new Map(),
     entries: new Map(),
+    off: new Map(),
     snapshot: { claims: [], bookings: [], balances: [] },
     refusals: new Map(),
     owners: new Map([
@@ -212,6 +226,29 @@ describe("the checker", () => {
     const row = sessionRow(HOLD, 1, { start: START + HOUR, end: START + 2 * HOUR });
     const end = final({ holds: rowsOf(holdRow(HOLD, "confirmed")), sessions: rowsOf(row) });
     expect(kindsOf([held(1, HOLD), confirmed(2, HOLD)], end)).toEqual(["effect_altered"]);
+  });
+
+  it("wants time off to be there until it is taken back, and a session to be said where it was said to be", () => {
+    const off = (...rows: [string, string][]) => final({ off: new Map(rows) });
+    expect(kindsOf([tookOff(1, SECOND)], off([SECOND, "active"]))).toEqual([]);
+    expect(kindsOf([tookOff(1, SECOND), tookBack(2, SECOND)], off([SECOND, "cancelled"]))).toEqual([]);
+    expect(kindsOf([tookOff(1, SECOND), tookBack(2, SECOND)], off([SECOND, "active"]))).toEqual([
+      "effect_lost",
+    ]);
+    expect(kindsOf([tookOff(1, SECOND)], off())).toEqual(["effect_lost"]);
+    expect(kindsOf([], off([SECOND, "active"]))).toEqual(["effect_unacknowledged"]);
+
+    const end = (changes: object) =>
+      final({
+        holds: rowsOf(holdRow(HOLD, "confirmed")),
+        sessions: rowsOf(sessionRow(HOLD, 2, changes)),
+      });
+    const before = [held(1, HOLD), confirmed(2, HOLD)];
+    expect(kindsOf([...before, placed(3, HOLD, 2, "12")], end({ placeOfService: "12" }))).toEqual([]);
+    expect(kindsOf([...before, placed(3, HOLD, 2, "12")], end({ placeOfService: "11" }))).toEqual([
+      "effect_altered",
+    ]);
+    expect(kindsOf([...before, placed(3, HOLD, 1, "11")], booked())).toEqual(["effect_lost"]);
   });
 
   it("wants what took place to stay as it was marked", () => {
