@@ -341,6 +341,23 @@ $$;
 comment on function app.admit_caller is
   'Refuses callers from elsewhere (as if the row did not exist) or without a required second factor.';
 
+create function app.check_answer_is_whole(operation text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  -- As REST names what a function answers: "read_clients"."pgrst_scalar", by the local stack "read_clients" -> 'data'.
+  if current_query() ~ ('"' || operation || '" *(\."|->)') then
+    perform app.refuse_field('select', 'not_allowed', 'An answer is taken whole: a call has no select, filter or order.');
+  end if;
+end
+$$;
+comment on function app.check_answer_is_whole is
+  'Refuses a call over REST that takes its answer apart: ?select= with a cast that fails has the value in its error, and undoes the '
+  'record that it was read.';
+
 create function app.take_key(of_key text, lock bigint)
 returns void
 language plpgsql

@@ -51,6 +51,7 @@ begin
     if jsonb_typeof(request) is distinct from 'object' then
       perform app.refuse_field('body', 'invalid_type', 'Must be an object.');
     end if;
+    perform app.check_answer_is_whole(operation);
     -- The same text is another ciphertext each time, and perhaps under a new key: its digest says that it is the same.
     request_hash := sha256(convert_to((request - case operation
       when 'save_note' then '{ciphertext,key_id,wrapped_key,master_key_id,new_note_id,proof}'::text[] else '{}' end)::text, 'UTF8'));

@@ -327,6 +327,7 @@ begin
   end if;
 
   begin
+    perform app.check_answer_is_whole('partner_sync');
     if needed_scope is null then
       perform app.refuse_field('operation', 'invalid_value', 'Must be enrol or schedule.');
     elsif not needed_scope = any (account.scopes) then

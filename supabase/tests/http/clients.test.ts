@@ -20,7 +20,7 @@ import {
   saveClient,
   saveCoverage,
 } from "../../../src/lib/index.ts";
-import { type Clinic, createClinic, createUser, TIME_ZONE, type User } from "../support/clinic.ts";
+import { type Clinic, claimsOf, createClinic, createUser, TIME_ZONE, type User } from "../support/clinic.ts";
 import { callRest } from "../support/consents.ts";
 import { sql, stack } from "../support/stack.ts";
 import { createFamily } from "../support/waitlist.ts";
@@ -263,6 +263,53 @@ describe("raw requests", () => {
     }
     const [client] = await sql`select full_name from public.clients where id = ${clinic.aspen}`;
     expect(client).toEqual({ full_name: "Ada Aspen" });
+  });
+});
+
+describe("an answer that is taken apart", () => {
+  const request = () => ({ organization_id: clinic.id, ids: [clinic.aspen] });
+  const path = "->data->clients->0->>full_name";
+
+  it("over REST is refused before anything is read, and a failing cast says nothing of it", async () => {
+    const token = await clinic.scheduler.token();
+    // The names that PostgREST and the local stack have for it; the other one is no column.
+    for (const answer of ["pgrst_scalar", "read_clients"]) {
+      for (const query of [
+        `select=${answer}${path}::integer`,
+        `select=pgrst_scalar:${answer}${path}::integer`,
+        `select=pgrst_scalar:${answer}->data->>clients::uuid`,
+        `${answer}${path}=like.Ada*`,
+        `order=${answer}${path}`,
+      ]) {
+        const { text } = await status(token, "POST", `rpc/read_clients?${query}`, { request: request() });
+        expect(text, query).not.toContain("Ada");
+      }
+    }
+    expect((await trail(clinic.scheduler, "rpc.read_clients")).map(({ code }) => code)).toContain(
+      "validation_failed",
+    );
+  });
+
+  it("is refused as PostgREST asks for it", async () => {
+    const ask = (selected: string) =>
+      sql.begin(async (tx) => {
+        await tx`select set_config('request.jwt.claims', ${claimsOf(clinic.scheduler)}, true)`;
+        await tx`set local role authenticated`;
+        return tx.unsafe<{ body: string | null }[]>(
+          `with pgrst_source as (select pgrst_call.pgrst_scalar from (select $1::json as json_data) pgrst_payload,
+             lateral (select "request" from json_to_record(pgrst_payload.json_data) as _("request" jsonb) limit 1) pgrst_body,
+             lateral (select "public"."read_clients"("request" := pgrst_body."request") pgrst_scalar) pgrst_call)
+           select coalesce(json_agg(_postgrest_t.pgrst_scalar)->0, 'null')::text as body
+           from (select ${selected} from "pgrst_source" AS "read_clients") _postgrest_t`,
+          [{ request: request() } as never],
+        );
+      });
+    expect((await ask('"read_clients".*'))[0]?.body).toContain("Ada");
+    expect(
+      await ask(
+        `CAST( to_jsonb("read_clients"."pgrst_scalar")->'data'->'clients'->0->>'full_name' AS integer ) AS "pgrst_scalar"`,
+      ),
+    ).toEqual([{ body: "null" }]);
   });
 });
 

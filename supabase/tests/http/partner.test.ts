@@ -17,7 +17,7 @@ import {
   schedule,
   sync,
 } from "../support/partner.ts";
-import { sql } from "../support/stack.ts";
+import { sql, stack } from "../support/stack.ts";
 
 let clinic: Clinic;
 let elsewhere: Clinic;
@@ -125,6 +125,25 @@ describe("a partner that enrols", () => {
 });
 
 describe("a partner that reads the schedule", () => {
+  it("takes the answer whole: a cast that fails would tell of it and leave no record", async () => {
+    const account = await create(clinic);
+    const reference = randomUUID();
+    await enrol(account.token, reference);
+    for (const answer of ["pgrst_scalar", "partner_sync"]) {
+      const query = `select=pgrst_scalar:${answer}->data->>referrals::integer`;
+      const response = await fetch(`${stack.url}/rest/v1/rpc/partner_sync?${query}`, {
+        method: "POST",
+        headers: { apikey: stack.publishableKey, "content-type": "application/json" },
+        body: JSON.stringify({ token: account.token, request: { operation: "schedule" } }),
+      });
+      expect(await response.text()).not.toContain(reference);
+    }
+    expect((await events(clinic, account)).at(-1)).toMatchObject({
+      action: "partner.schedule",
+      decision: "deny",
+    });
+  });
+
   it("sees status and times of those it referred, and not a word more", async () => {
     const at = await createClinic();
     const account = await create(at);
