@@ -51,7 +51,9 @@ export const consentSchema = z.object({
   typed_name: z.string(),
   signed_by: guid,
   signed_at: instant,
+  /** For the family, of a signature that another of it gave: only the network, `198.51.100.0/24`. */
   ip_address: z.string(),
+  /** Null to the family, of a signature that another of it gave. */
   user_agent: z.string().nullable(),
   body_digest: sha256,
   terminated_at: instant.nullable(),

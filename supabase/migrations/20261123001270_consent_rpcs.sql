@@ -159,6 +159,7 @@ set search_path = ''
 as $$
 declare
   client uuid := (request ->> 'client_id')::uuid;
+  for_admin boolean := organization = any (app.org_ids_with_role('admin'));
   found jsonb;
 begin
   perform app.require_fields(request, 'client_id');
@@ -172,8 +173,9 @@ begin
       'typed_name', signature.typed_name,
       'signed_by', signature.signed_by,
       'signed_at', signature.signed_at,
-      'ip_address', host(signature.ip_address),
-      'user_agent', signature.user_agent,
+      -- Those who stand for a client do not all live together: as in the access report, nobody's home.
+      'ip_address', app.shown_address(signature.ip_address, for_admin or signature.signed_by = auth.uid()),
+      'user_agent', case when for_admin or signature.signed_by = auth.uid() then signature.user_agent end,
       'body_digest', encode(signature.body_digest, 'hex'),
       'terminated_at', signature.terminated_at,
       'terminated_by', signature.terminated_by,
@@ -189,4 +191,5 @@ begin
 end
 $$;
 comment on function app.read_consents is
-  'Everything about a client''s signatures, live and ended, newest first; for its family and admins, and on record.';
+  'A client''s signatures, live and ended, newest first; for its family, whom it tells of others'' addresses the network only, and '
+  'admins. On record.';

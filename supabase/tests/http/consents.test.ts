@@ -230,6 +230,24 @@ describe("what a signature proves", () => {
     expect(events.filter(({ decision }) => decision === "deny")).toHaveLength(3);
     expect(JSON.stringify(events)).not.toMatch(/Pat|127\.0/);
   });
+
+  it("tells who else stands for the client no more of the signer's address than its network, and nothing of the device", async () => {
+    const otherParent = await createFamily(clinic, clinic.aspen);
+    await sign(parent, clinic.aspen, form, {
+      localAddress: "127.0.0.7",
+      headers: { "user-agent": "Pat's phone" },
+    });
+    const read = async (user: User) => {
+      const { body } = await callRest("read_consents", user, { request: { client_id: clinic.aspen } });
+      return body.data?.consents;
+    };
+    const whole = { typed_name: "Pat Parent", ip_address: "127.0.0.7", user_agent: "Pat's phone" };
+    expect(await read(parent)).toMatchObject([whole]);
+    expect(await read(clinic.admin)).toMatchObject([whole]);
+    expect(await read(otherParent)).toMatchObject([
+      { ...whole, ip_address: "127.0.0.0/24", user_agent: null },
+    ]);
+  });
 });
 
 describe("who signs", () => {
