@@ -103,6 +103,24 @@ end
 $$;
 comment on function app.record_reads is 'Who read whose record in some time. The condition with "or" is that of events_accesses_idx.';
 
+create function app.stood_for(organization uuid, reader uuid, client uuid, on_day date)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return exists (
+    select
+    from public.client_guardians guardian
+    where guardian.organization_id = organization
+      and guardian.client_id = client
+      and guardian.user_id = reader
+      and on_day >= guardian.starts_on and (guardian.ends_on is null or on_day <= guardian.ends_on));
+end
+$$;
+comment on function app.stood_for is 'Whether the reader stood for the client that day.';
+
 create function app.is_assigned(organization uuid, reader uuid, client uuid, on_day date)
 returns boolean
 language plpgsql
@@ -125,13 +143,7 @@ begin
             and supervision.supervisor_id = therapist.id
             and supervision.therapist_id = assignment.therapist_id
             and on_day >= supervision.starts_on and (supervision.ends_on is null or on_day <= supervision.ends_on))))
-    or exists (
-      select
-      from public.client_guardians guardian
-      where guardian.organization_id = organization
-        and guardian.client_id = client
-        and guardian.user_id = reader
-        and on_day >= guardian.starts_on and (guardian.ends_on is null or on_day <= guardian.ends_on));
+    or app.stood_for(organization, reader, client, on_day);
 end
 $$;
 comment on function app.is_assigned is
@@ -216,6 +228,8 @@ begin
       extract(isodow from on_day) = any (limits.open_weekdays)
       and (read.occurred_at at time zone zone)::time >= limits.opens_at
       and (read.occurred_at at time zone zone)::time < limits.closes_at)
+      -- A family's hours are its own: alerts of every evening would bury those about who works here.
+      and not app.stood_for(organization, read.actor_id, read.client_id, on_day)
     group by read.actor_id
     having count(*) >= limits.off_hours_reads;
 

@@ -49,12 +49,14 @@ const events = fc.array(
   }),
   { maxLength: 60 },
 );
+const pairs = fc.uniqueArray(fc.tuple(fc.nat(PEOPLE - 1), fc.nat(CLIENTS - 1)), {
+  selector: ([actor, client]) => `${actor} ${client}`,
+});
 const clinics = fc.record({
   zone: fc.constantFrom(...ZONES),
   events,
-  assigned: fc.uniqueArray(fc.tuple(fc.nat(PEOPLE - 1), fc.nat(CLIENTS - 1)), {
-    selector: ([actor, client]) => `${actor} ${client}`,
-  }),
+  assigned: pairs,
+  families: pairs,
   scheduler: fc.boolean(),
   thresholds: fc.record({
     clients_a_day: fc.integer({ min: 1, max: 4 }),
@@ -111,9 +113,10 @@ async function write(connection: ReservedSql, recipe: Recipe, day: string): Prom
   const clients = Array.from({ length: CLIENTS }, () => randomUUID());
   const admin = randomUUID();
   const person = (index: number) => people[index] as string;
-  const assigned = recipe.assigned.map(
-    ([actor, client]) => [person(actor), clients[client] as string] as const,
-  );
+  const named = ([actor, client]: readonly [number, number]) =>
+    [person(actor), clients[client] as string] as const;
+  const assigned = recipe.assigned.map(named);
+  const families = recipe.families.map(named);
   const happened: AccessEvent[] = recipe.events.map(({ actor, client, day: days, minute, what }) => ({
     actor: person(actor),
     client: clients[client] as string,
@@ -143,6 +146,11 @@ async function write(connection: ReservedSql, recipe: Recipe, day: string): Prom
       insert into public.care_team_assignments (organization_id, therapist_id, client_id, team_role, starts_on)
       values (${id}, ${therapist}, ${client}, 'therapist', '2020-01-01')`;
   }
+  for (const [guardian, client] of families) {
+    await connection`
+      insert into public.client_guardians (organization_id, user_id, client_id, relationship, starts_on)
+      values (${id}, ${guardian}, ${client}, 'parent', '2020-01-01')`;
+  }
   for (const { actor, client, at, action, code } of happened) {
     await connection`
       insert into audit.events (organization_id, actor_id, client_id, occurred_at, action, decision, code)
@@ -152,6 +160,7 @@ async function write(connection: ReservedSql, recipe: Recipe, day: string): Prom
     zone: recipe.zone,
     thresholds: recipe.thresholds,
     assigned: new Set(assigned.map((pair) => pair.join(" "))),
+    families: new Set(families.map((pair) => pair.join(" "))),
     schedulers: new Set(recipe.scheduler ? [person(0)] : []),
   };
   return { id, admin, clinic, clients, events: happened };

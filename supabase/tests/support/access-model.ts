@@ -28,6 +28,8 @@ export interface Clinic {
   thresholds: Thresholds;
   /** Pairs of "actor client". */
   assigned: Set<string>;
+  /** Pairs of "actor client": who stands for whom. */
+  families: Set<string>;
   schedulers: Set<string>;
 }
 
@@ -75,7 +77,8 @@ export function unusualAccess(clinic: Clinic, events: AccessEvent[], day: string
       found.push(`${actor} many_clients`);
     }
 
-    const offHours = mine.filter(({ at }) => {
+    const offHours = mine.filter(({ at, client }) => {
+      if (clinic.families.has(`${actor} ${client}`)) return false;
       const { time, weekday } = wallClock(zone, at);
       const open = thresholds.open_weekdays.includes(weekday);
       return !open || time < thresholds.opens_at || time >= thresholds.closes_at;
@@ -85,6 +88,7 @@ export function unusualAccess(clinic: Clinic, events: AccessEvent[], day: string
     const strangers = mine.filter(
       ({ client, action }) =>
         !clinic.assigned.has(`${actor} ${client}`) &&
+        !clinic.families.has(`${actor} ${client}`) &&
         !(action === "client.read" && clinic.schedulers.has(actor)),
     );
     if (clientsOf(strangers) >= thresholds.unassigned_clients) found.push(`${actor} unassigned_reads`);
