@@ -96,12 +96,13 @@ declare
   denies_access boolean := coalesce(audit.denies_access(problem ->> 'code'), false);
 begin
   insert into audit.events (organization_id, action, decision, code, client_id, ip, user_agent, table_name, details)
-  values (organization, 'rpc.' || operation, 'deny', problem ->> 'code',
-    case when denies_access then app.client_of(organization, request) end,
+  select organization, 'rpc.' || operation, 'deny', problem ->> 'code', reached.client_id,
     case when denies_access then app.caller_address() end,
     case when denies_access then left(app.request_header('user-agent'), 500) end,
     app.table_of(operation),
-    jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason')));
+    jsonb_strip_nulls(jsonb_build_object('conflicts', problem -> 'conflicts', 'reason', problem -> 'reason'))
+  from unnest(coalesce(
+    nullif(case when denies_access then app.clients_of(organization, request) end, '{}'), array[null::uuid])) reached (client_id);
   return jsonb_build_object('problem', problem);
 end
 $$;
@@ -287,39 +288,38 @@ end
 $$;
 comment on function app.target_organization is 'The organization whose rows a request is about; null when there is no such row.';
 
-create function app.client_of(organization uuid, request jsonb)
-returns uuid
+create function app.clients_of(organization uuid, request jsonb)
+returns uuid[]
 language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  named uuid[] := array(
+    -- What is no id names nobody, and hides none of the others.
+    select case when pg_input_is_valid(given.id, 'uuid') then given.id::uuid end
+    from unnest(array[
+      request ->> 'client_id', request -> 'client_ids' ->> 0, request ->> 'note_id', request ->> 'addends_note_id',
+      request ->> 'document_id', request ->> 'signature_id', request ->> 'session_id', request -> 'session_ids' ->> 0])
+      with ordinality as given (id, place)
+    order by given.place);
 begin
-  return coalesce(
-    (select client.id
-      from public.clients client
-      where client.organization_id = organization
-        and client.id = coalesce(request ->> 'client_id', request -> 'client_ids' ->> 0)::uuid),
-    (select note.client_id
-      from public.session_notes note
-      where note.organization_id = organization
-        and note.id = coalesce(request ->> 'note_id', request ->> 'addends_note_id')::uuid),
-    (select document.client_id
-      from public.documents document
-      where document.organization_id = organization and document.id = (request ->> 'document_id')::uuid),
-    (select signature.client_id
-      from public.consent_signatures signature
-      where signature.organization_id = organization and signature.id = (request ->> 'signature_id')::uuid),
-    (select session.client_id
-      from public.sessions session
-      where session.organization_id = organization
-        and session.id = coalesce(request ->> 'session_id', request -> 'session_ids' ->> 0)::uuid));
-exception
-  when data_exception then
-    return null;
+  return array(
+    select client.id from public.clients client where client.organization_id = organization and client.id = any (named[1:2])
+    union
+    select note.client_id from public.session_notes note where note.organization_id = organization and note.id = any (named[3:4])
+    union
+    select document.client_id from public.documents document where document.organization_id = organization and document.id = named[5]
+    union
+    select signature.client_id
+    from public.consent_signatures signature
+    where signature.organization_id = organization and signature.id = named[6]
+    union
+    select session.client_id from public.sessions session where session.organization_id = organization and session.id = any (named[7:8]));
 end
 $$;
-comment on function app.client_of is
-  'Whose record a request that is refused reached for, by the ids in it; null when it names none of the organization.';
+comment on function app.clients_of is
+  'Whose records a request that is refused reached for, by all the ids in it: of one alone, another client''s named beside it would take the place.';
 
 create function app.admit_caller(organization uuid, or_break_glass boolean default false)
 returns void

@@ -91,6 +91,18 @@ describe("the subject access report", () => {
     });
   });
 
+  it("has a refused reach for a document of the client also where the request names another client beside it", async () => {
+    const sibling = await createFamily(clinic, clinic.birch);
+    const [document] = await sql`
+      insert into public.documents (organization_id, client_id, kind, title, file_name, content_type, size_bytes)
+      values (${clinic.id}, ${clinic.aspen}, 'plan', 'Plan', 'plan.pdf', 'application/pdf', 1)
+      returning id`;
+    const request = { document_id: document?.id, client_id: clinic.birch, note_id: "none" };
+    const { body } = await callRest("read_document", sibling, { request });
+    expect(body.problem?.code).toBe("not_found");
+    expect((await report(clinic.admin)).entries.map(short)).toEqual(["rpc.read_document deny not_found"]);
+  });
+
   it("is for admins and the family alone; to others the client is what it was", async () => {
     const sibling = await createFamily(clinic, clinic.birch);
     const elsewhere = (await createClinic()).admin;
